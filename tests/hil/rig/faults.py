@@ -1,0 +1,139 @@
+"""What is broken right now, and how often it still has to break.
+
+Every simulator asks this board at the moment a fault could bite; the control port writes it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+# Fault names and the settings each takes: (name, required?).  Anything else is refused.
+PRINTER_FAULTS: Final[Mapping[str, Mapping[str, bool]]] = {
+    "lose_reply": {"command": False},  # the answer frame never leaves the device
+    "cut_after": {
+        "bytes": True,
+        "direction": True,
+        "command": False,
+    },  # line drops: to_device | to_host
+    "noise": {"rate": False, "seed": False, "direction": False},  # bytes garbled, lost or added
+    "slow": {"ms": True, "command": False},
+    "paper_out": {"command": False, "when": False},  # when: before | during | after
+    "busy": {"command": False},  # error 50h, printing the previous command
+    "nak": {"command": False},
+    "power_cut": {"command": True, "when": True},  # when: before | after the command ran
+    "unplug": {},
+    "refuse": {"command": True, "code": True},
+}
+OFD_FAULTS: Final[Mapping[str, Mapping[str, bool]]] = {
+    "refuse_connection": {},
+    "hang": {},
+    "latency": {"ms": True},
+    "status": {"code": True, "retry_after": False},
+    "lose_answer": {},
+    "half_answer": {},
+    "wrong_numbers": {},
+    "unauthorized": {},
+    "reject": {"match": True},
+}
+CATALOGUE: Final = {"printer": PRINTER_FAULTS, "ofd": OFD_FAULTS}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault; `times` None bites until it is taken away."""
+
+    id: int
+    target: str
+    name: str
+    settings: dict[str, object]
+    times: int | None
+    bitten: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "target": self.target,
+            "fault": self.name,
+            **self.settings,
+            "times": self.times,
+            "bitten": self.bitten,
+        }
+
+
+class BadFault(ValueError):
+    """A fault nobody knows, or with settings it does not take."""
+
+
+class Faults:
+    """The board.  Thread-safe: simulators and the control port live in different threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._next_id = 1
+
+    def add(self, target: str, name: str, times: int | None = None, **settings: object) -> Fault:
+        """Put a fault on the board; raises BadFault if it is not in the catalogue."""
+        known = CATALOGUE.get(target, {}).get(name)
+        if known is None:
+            raise BadFault(
+                f"no fault {name!r} for {target!r}; known: {sorted(CATALOGUE.get(target, {}))}"
+            )
+        strange = set(settings) - set(known)
+        missing = {key for key, required in known.items() if required} - set(settings)
+        if strange or missing:
+            raise BadFault(f"{name}: unknown settings {sorted(strange)}, missing {sorted(missing)}")
+        with self._lock:
+            fault = Fault(self._next_id, target, name, dict(settings), times)
+            self._next_id += 1
+            self._faults.append(fault)
+            return fault
+
+    def find(self, target: str, name: str, command: str | None = None) -> Fault | None:
+        """The first such fault that applies to `command`, without using it up."""
+        with self._lock:
+            return self._find(target, name, command)
+
+    def take(self, target: str, name: str, command: str | None = None) -> Fault | None:
+        """The same, and one of its `times` is used; gone from the board when none is left."""
+        with self._lock:
+            fault = self._find(target, name, command)
+            if fault is not None:
+                self._use(fault)
+            return fault
+
+    def use(self, fault: Fault) -> None:
+        """Count a fault as bitten whose moment came later than the look-up."""
+        with self._lock:
+            if fault in self._faults:
+                self._use(fault)
+
+    def clear(self, target: str | None = None, name: str | None = None) -> None:
+        """Take faults away: all, those of a target, or one kind of a target."""
+        with self._lock:
+            self._faults = [
+                fault
+                for fault in self._faults
+                if (target and fault.target != target) or (name and fault.name != name)
+            ]
+
+    def as_json(self) -> list[dict[str, object]]:
+        with self._lock:
+            return [fault.as_json() for fault in self._faults]
+
+    def _find(self, target: str, name: str, command: str | None) -> Fault | None:
+        for fault in self._faults:
+            wanted = fault.settings.get("command")
+            if fault.target == target and fault.name == name and wanted in (None, command):
+                return fault
+        return None
+
+    def _use(self, fault: Fault) -> None:
+        fault.bitten += 1
+        if fault.times is not None:
+            fault.times -= 1
+            if fault.times <= 0:
+                self._faults.remove(fault)
