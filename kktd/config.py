@@ -1,0 +1,179 @@
+"""Settings from `kktd.toml`: typed, with default, range and sentence; a bad file is refused whole.
+
+The sections follow the guide's; units stand in the names.  Secrets are files, never values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from kktd.errors import BadConfig
+from kktd.model.receipt import TaxSystem
+
+
+def _setting(
+    sentence: str,
+    default: Any = dataclasses.MISSING,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    rule = {"sentence": sentence, "least": least, "most": most, "choices": choices}
+    return field(default=default, metadata=rule)
+
+
+@dataclass(frozen=True, slots=True)
+class TillSettings:
+    pos_ids: tuple[str, ...] = _setting("Tills this daemon serves.", ("POS-001",))
+    timezone: str = _setting("Zone of the shop.", "Europe/Moscow")
+    state_dir: Path = _setting("Where database and certificates live.", Path("/var/lib/kktd"))
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    listen: str = _setting("Address of the HTTPS API.", "0.0.0.0:443")
+    metrics: str = _setting("Address of the metrics alone; empty for none.", "0.0.0.0:9090")
+    socket: Path = _setting("Unix socket for root.", Path("/run/kktd/api.sock"))
+    names: tuple[str, ...] = _setting("Names and addresses in the certificate.", ("pos-001.local",))
+    origins: tuple[str, ...] = _setting("Origins a browser may call from.", ())
+    open_reading: bool = _setting("Health, buffer status and metrics need no token.", True)
+    max_connections: int = _setting("Connections at once.", 256, least=16, most=4096)
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterSettings:
+    family: str = _setting("Printer family.", "shtrih", choices=("shtrih",))
+    url: str = _setting("serial:///dev/…?baudrate=115200 or tcp://host:port.", "serial:///dev/kkt")
+    password: int = _setting("System administrator's password.", 30, least=0, most=99_999_999)
+    print_timeout_ms: int = _setting(
+        "How long a sale waits for the FN.", 10_000, least=1_000, most=60_000
+    )
+    max_unprinted: int = _setting(
+        "Receipts that may wait for a printer that is away.", 10, least=1, most=1_000
+    )
+    auto_print_s: int = _setting("Older receipts ask before they print.", 60, least=5, most=3_600)
+    mark_documents: bool = _setting("Store the receipt id in tag 1084.", True)
+    open_shift_on_sale: bool = _setting("The first sale opens the shift.", True)
+    ffd: str = _setting("Format of fiscal documents.", "1.05", choices=("1.05", "1.2"))
+
+
+@dataclass(frozen=True, slots=True)
+class BufferSettings:
+    capacity: int = _setting("Receipts that may wait for the ОФД.", 200, least=1, most=10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class OfdSettings:
+    url: str = _setting("Base address of the ОФД's REST API.", "")
+    token_file: str = _setting("File with the bearer token.", "")
+    ca_file: str = _setting("CA bundle of the ОФД; empty for the system's.", "")
+    timeout_ms: int = _setting("Whole exchange with the ОФД.", 10_000, least=500, most=60_000)
+    sync_interval_s: int = _setting("Scheduled sync.", 300, least=5, most=3_600)
+    sync_batch_size: int = _setting(
+        "Receipts between two looks at the lock.", 20, least=1, most=200
+    )
+    max_attempts: int = _setting("Counted attempts before the DLQ.", 20, least=1, most=1_000)
+    backoff_initial_ms: int = _setting("First wait after a failure.", 5_000, least=10, most=60_000)
+    backoff_max_ms: int = _setting("Longest wait.", 300_000, least=10, most=3_600_000)
+    breaker_failures: int = _setting("Failures in a row that open it.", 5, least=1, most=100)
+    breaker_open_s: int = _setting("How long it stays open.", 60, least=1, most=3_600)
+    probe_interval_s: int = _setting("Network probe.", 30, least=1, most=600)
+    recheck_s: int = _setting("Look again after 401/403.", 300, least=5, most=3_600)
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationSettings:
+    inn: str = _setting("INN of the owner, 10 or 12 digits.", "")
+    name: str = _setting("Name of the owner.", "")
+    address: str = _setting("Address of settlements.", "")
+    tax_system: str = _setting(
+        "Default tax system.", "osn", choices=tuple(one.name.lower() for one in TaxSystem)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole file."""
+
+    till: TillSettings = TillSettings()
+    api: ApiSettings = ApiSettings()
+    printer: PrinterSettings = PrinterSettings()
+    buffer: BufferSettings = BufferSettings()
+    ofd: OfdSettings = OfdSettings()
+    organisation: OrganisationSettings = OrganisationSettings()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.till.timezone)
+
+    @property
+    def tax_system(self) -> TaxSystem:
+        return TaxSystem[self.organisation.tax_system.upper()]
+
+
+_SECTIONS: Final = {part.name: type(part.default) for part in dataclasses.fields(Settings)}
+
+
+def load(path: Path) -> Settings:
+    """Read and check the whole file; raises BadConfig with line or key, and the reason."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig("the settings cannot be read", path=str(path), reason=str(error)) from error
+    return parse(text)
+
+
+def parse(text: str) -> Settings:
+    """The same from text."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig("not TOML", reason=str(error)) from error  # the reason names the line
+    strange = sorted(set(data) - set(_SECTIONS))
+    if strange:
+        raise BadConfig("unknown section", key=strange[0], known=sorted(_SECTIONS))
+    sections = {name: _section(name, kind, data.get(name, {})) for name, kind in _SECTIONS.items()}
+    settings = Settings(**sections)
+    try:
+        settings.zone  # noqa: B018 - raises for an unknown zone
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadConfig("unknown zone", key="till.timezone", reason=str(error)) from error
+    if not settings.till.pos_ids:
+        raise BadConfig("no till", key="till.pos_ids", reason="at least one is needed")
+    return settings
+
+
+def _section(name: str, kind: type, data: object) -> Any:
+    if not isinstance(data, dict):
+        raise BadConfig("not a section", key=name)
+    known = {one.name: one for one in dataclasses.fields(kind)}
+    strange = sorted(set(data) - set(known))
+    if strange:
+        raise BadConfig("unknown key", key=f"{name}.{strange[0]}", known=sorted(known))
+    return kind(**{key: _value(f"{name}.{key}", known[key], raw) for key, raw in data.items()})
+
+
+def _value(key: str, rule: dataclasses.Field[Any], raw: object) -> object:
+    default = rule.default
+    if isinstance(default, tuple):
+        if not isinstance(raw, list) or not all(isinstance(one, str) and one for one in raw):
+            raise BadConfig("not a list of strings", key=key)
+        return tuple(raw)
+    if isinstance(default, Path):
+        if not isinstance(raw, str) or not raw:
+            raise BadConfig("not a path", key=key)
+        return Path(raw)
+    if type(raw) is not type(default):
+        raise BadConfig(f"not a {type(default).__name__}", key=key)
+    least, most, choices = (rule.metadata[name] for name in ("least", "most", "choices"))
+    if isinstance(raw, int) and least is not None and not least <= raw <= most:
+        raise BadConfig(f"outside {least}..{most}", key=key)
+    if choices and raw not in choices:
+        raise BadConfig("not one of the choices", key=key, choices=list(choices))
+    return raw

@@ -1,0 +1,120 @@
+"""Receipts and documents as JSON text for the store and the channels: kopecks, exact quantities."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from kktd.model.fiscal import FiscalDocument
+from kktd.model.money import Kopecks
+from kktd.model.receipt import (
+    Cashier,
+    Customer,
+    Line,
+    Measure,
+    Payment,
+    PaymentMethod,
+    Receipt,
+    ReceiptId,
+    ReceiptType,
+    Settlement,
+    Sign,
+    Subject,
+    TaxSystem,
+    VatRate,
+)
+
+
+def dump_receipt(receipt: Receipt) -> str:
+    """Everything but the id, which is the row's."""
+    return json.dumps(
+        {
+            "pos_id": receipt.pos_id,
+            "type": receipt.type,
+            "lines": [
+                {
+                    "name": line.name,
+                    "quantity": str(line.quantity),
+                    "price": line.price,
+                    "vat": line.vat,
+                    "discount": line.discount,
+                    "sku": line.sku,
+                    "subject": line.subject,
+                    "settlement": line.settlement,
+                    "measure": line.measure,
+                }
+                for line in receipt.lines
+            ],
+            "payments": [{"method": p.method, "amount": p.amount} for p in receipt.payments],
+            "cashier": {"name": receipt.cashier.name, "inn": receipt.cashier.inn},
+            "tax_system": receipt.tax_system,
+            "customer": receipt.customer
+            and {"email": receipt.customer.email, "phone": receipt.customer.phone},
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def load_receipt(receipt_id: ReceiptId, text: str) -> Receipt:
+    """The inverse of dump_receipt."""
+    data: dict[str, Any] = json.loads(text)
+    customer = data["customer"]
+    return Receipt(
+        id=receipt_id,
+        pos_id=data["pos_id"],
+        type=ReceiptType(data["type"]),
+        lines=tuple(
+            Line(
+                name=line["name"],
+                quantity=Decimal(line["quantity"]),
+                price=Kopecks(line["price"]),
+                vat=VatRate(line["vat"]),
+                discount=Kopecks(line["discount"]),
+                sku=line["sku"],
+                subject=Subject(line["subject"]),
+                settlement=Settlement(line["settlement"]),
+                measure=Measure(line["measure"]),
+            )
+            for line in data["lines"]
+        ),
+        payments=tuple(
+            Payment(PaymentMethod(p["method"]), Kopecks(p["amount"])) for p in data["payments"]
+        ),
+        cashier=Cashier(**data["cashier"]),
+        tax_system=TaxSystem(data["tax_system"]) if data["tax_system"] else None,
+        customer=Customer(**customer) if customer else None,
+    )
+
+
+def dump_document(document: FiscalDocument) -> str:
+    return json.dumps(
+        {
+            "fn": document.fn,
+            "fd": document.fd,
+            "fp": document.fp,
+            "shift": document.shift,
+            "receipt_no": document.receipt_no,
+            "issued_at": document.issued_at.isoformat(timespec="minutes"),
+            "sign": document.sign,
+            "total": document.total,
+        },
+        separators=(",", ":"),
+    )
+
+
+def load_document(text: str) -> FiscalDocument:
+    """The inverse of dump_document."""
+    data: dict[str, Any] = json.loads(text)
+    return FiscalDocument(
+        fn=data["fn"],
+        fd=data["fd"],
+        fp=data["fp"],
+        shift=data["shift"],
+        receipt_no=data["receipt_no"],
+        issued_at=datetime.fromisoformat(data["issued_at"]),
+        sign=Sign(data["sign"]),
+        total=Kopecks(data["total"]),
+    )

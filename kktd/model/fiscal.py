@@ -1,0 +1,85 @@
+"""What the FN says: documents, shifts, reports.  Never invented here, only read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from kktd.model.money import Kopecks, rubles
+from kktd.model.receipt import Sign
+
+
+class DocumentType(StrEnum):
+    """Form of a fiscal document ([FFD] document codes)."""
+
+    REGISTRATION = "registration"
+    REGISTRATION_CHANGE = "registration_change"
+    SHIFT_OPEN = "shift_open"
+    RECEIPT = "receipt"
+    BSO = "bso"
+    SHIFT_CLOSE = "shift_close"
+    FN_CLOSE = "fn_close"
+    STATE_REPORT = "state_report"
+    CORRECTION = "correction"
+    BSO_CORRECTION = "bso_correction"
+
+
+@dataclass(frozen=True, slots=True)
+class FiscalDocument:
+    """A receipt in the FN.  `issued_at`: the printer's local time, to the minute, no zone."""
+
+    fn: str  # 16 digits
+    fd: int
+    fp: str  # up to 10 digits, no leading zeros
+    shift: int
+    receipt_no: int  # within the shift
+    issued_at: datetime
+    sign: Sign
+    total: Kopecks
+
+    @property
+    def qr(self) -> str:
+        """The string under the printed square ([FFD] QR, tag 1196)."""
+        return (
+            f"t={self.issued_at:%Y%m%dT%H%M}&s={rubles(self.total)}&fn={self.fn}"
+            f"&i={self.fd}&fp={self.fp}&n={self.sign.value}"
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """`fiscal_doc` of the API."""
+        return {
+            "fn": self.fn,
+            "fd": self.fd,
+            "fp": self.fp,
+            "shift": self.shift,
+            "receipt_no": self.receipt_no,
+            "datetime": f"{self.issued_at:%Y-%m-%dT%H:%M}",
+            "qr": self.qr,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedDocument:
+    """One document as the FN's archive shows it; what a kind does not carry is None."""
+
+    fd: int
+    fp: str
+    type: DocumentType
+    issued_at: datetime
+    sign: Sign | None = None
+    total: Kopecks | None = None
+    shift: int | None = None
+    receipt_no: int | None = None
+    mark: str | None = None  # value 1086 of tag 1084
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftReport:
+    """A shift opening or closing in the FN."""
+
+    fn: str
+    fd: int
+    fp: str
+    shift: int
+    issued_at: datetime

@@ -1,0 +1,317 @@
+"""Receipts: accepted, printed, settled, delivered; states move along model/states.py only.
+
+All functions take the writer inside Store.write, or a reader inside Store.read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kktd.clock import HlcStamp
+from kktd.errors import NotFound, StaleState
+from kktd.model.codec import dump_document, dump_receipt, load_document, load_receipt
+from kktd.model.fiscal import FiscalDocument
+from kktd.model.receipt import Receipt, ReceiptId
+from kktd.model.states import DELIVERY, FISCAL, Delivery, DeliveryStep, FiscalState, Step
+from kktd.store.connection import Db
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What was known of the device before it was asked; settles doubt later."""
+
+    serial: str
+    fn: str
+    last_fd: int
+    shift_number: int
+    mark: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """One row, with what was asked and what the FN made of it."""
+
+    receipt: Receipt
+    state: FiscalState
+    held: bool
+    attempts: int
+    problem: dict[str, Any] | None
+    document: FiscalDocument | None
+    delivery: Delivery
+    retry_count: int
+    last_error: str | None
+    created_at_s: int
+    registered_at_s: int | None
+    synced_at_s: int | None
+    hlc: HlcStamp
+
+    @property
+    def id(self) -> ReceiptId:
+        return self.receipt.id
+
+
+_COLUMNS: Final = """id, request, print_state, held, attempts, problem, fiscal_doc, status,
+  retry_count, last_error, created_at, registered_at, synced_at,
+  hlc_local_time, hlc_logical_counter"""
+
+# The buffer of 200 (contract 1.1): what is on its way to the ОФД, from acceptance on.
+IN_BUFFER: Final = """print_state IN ('accepted', 'printing', 'in_doubt', 'registered', 'printed')
+  AND status IN ('pending', 'syncing')"""
+WAITS_FOR_PRINTER: Final = "print_state IN ('accepted', 'printing', 'in_doubt')"
+
+
+def accept(db: Db, receipt: Receipt, stamp: HlcStamp, now_s: int) -> None:
+    """Put a new receipt on disk, `accepted` and `pending`."""
+    db.execute(
+        """INSERT INTO receipts (id, pos_id, type, created_at, hlc_local_time, hlc_logical_counter,
+             request, total_kopecks) VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            receipt.id,
+            receipt.pos_id,
+            receipt.type,
+            now_s,
+            stamp.local_time_s,
+            stamp.logical_counter,
+            dump_receipt(receipt),
+            receipt.total,
+        ),
+    )
+
+
+def find(db: Db, receipt_id: str) -> StoredReceipt:
+    """Raises NotFound."""
+    for row in db.execute(f"SELECT {_COLUMNS} FROM receipts WHERE id = ?", (receipt_id,)):
+        return _from_row(row)
+    raise NotFound("no such receipt", receipt_id=receipt_id)
+
+
+def find_at_printer(db: Db, *states: FiscalState, held: bool | None = None) -> list[StoredReceipt]:
+    """Receipts in these states in the order they were accepted."""
+    marks = ",".join("?" * len(states))
+    rows = db.execute(
+        f"""SELECT {_COLUMNS} FROM receipts
+            WHERE print_state IN ({marks})
+              AND print_state IN ('accepted', 'printing', 'in_doubt', 'registered')
+            ORDER BY hlc_local_time, hlc_logical_counter""",
+        states,
+    )
+    found = [_from_row(row) for row in rows]
+    return found if held is None else [one for one in found if one.held == held]
+
+
+def advance(db: Db, receipt_id: str, step: Step, was: FiscalState) -> FiscalState:
+    """Move one receipt along FISCAL; StaleState if another thread did first."""
+    becomes = FISCAL[was, step]
+    db.execute(
+        "UPDATE receipts SET print_state = ?3 WHERE id = ?1 AND print_state = ?2",
+        (receipt_id, was, becomes),
+    )
+    _exactly_one(db, receipt_id, was)
+    return becomes
+
+
+def begin_printing(db: Db, receipt_id: str, intent: Intent, now_s: int) -> None:
+    """Store the intent and move to `printing`; on disk before the device is asked."""
+    advance(db, receipt_id, Step.SEND, FiscalState.ACCEPTED)
+    db.execute(
+        "UPDATE receipts SET attempts = attempts + 1, held = 0, problem = NULL WHERE id = ?",
+        (receipt_id,),
+    )
+    db.execute(
+        """INSERT INTO intents
+             (receipt_id, attempt, serial, fn, last_fd, shift_number, mark, created_at)
+           SELECT id, attempts, ?2, ?3, ?4, ?5, ?6, ?7 FROM receipts WHERE id = ?1""",
+        (
+            receipt_id,
+            intent.serial,
+            intent.fn,
+            intent.last_fd,
+            intent.shift_number,
+            intent.mark,
+            now_s,
+        ),
+    )
+
+
+def find_intent(db: Db, receipt_id: str) -> Intent:
+    """The intent of the last attempt; raises NotFound."""
+    for row in db.execute(
+        """SELECT serial, fn, last_fd, shift_number, mark FROM intents
+           WHERE receipt_id = ? ORDER BY id DESC LIMIT 1""",
+        (receipt_id,),
+    ):
+        return Intent(*row)
+    raise NotFound("no intent", receipt_id=receipt_id)
+
+
+def confirm(
+    db: Db, receipt_id: str, was: FiscalState, document: FiscalDocument, now_s: int
+) -> None:
+    """The FN holds it: write the FN's own numbers."""
+    db.execute(
+        """UPDATE receipts SET print_state = ?3, fn = ?4, fd = ?5, fp = ?6, fiscal_doc = ?7,
+             registered_at = ?8, held = 0, problem = NULL
+           WHERE id = ?1 AND print_state = ?2""",
+        (
+            receipt_id,
+            was,
+            FISCAL[was, Step.CONFIRM],
+            document.fn,
+            document.fd,
+            document.fp,
+            dump_document(document),
+            now_s,
+        ),
+    )
+    _exactly_one(db, receipt_id, was)
+
+
+def note_problem(db: Db, receipt_id: str, problem: dict[str, Any] | None) -> None:
+    """Why a receipt waits, is in doubt or was refused; None clears it."""
+    db.execute(
+        "UPDATE receipts SET problem = ? WHERE id = ?",
+        (json.dumps(problem, ensure_ascii=False) if problem else None, receipt_id),
+    )
+
+
+def hold(db: Db, receipt_id: str) -> None:
+    """Stop printing it by itself: a person chooses «напечатать / отменить»."""
+    _mark_held(db, receipt_id, 1)
+
+
+def release(db: Db, receipt_id: str) -> None:
+    """A person asked for it: it prints by itself again."""
+    _mark_held(db, receipt_id, 0)
+
+
+def _mark_held(db: Db, receipt_id: str, held: int) -> None:
+    db.execute(
+        "UPDATE receipts SET held = ? WHERE id = ? AND print_state = 'accepted'",
+        (held, receipt_id),
+    )
+    _exactly_one(db, receipt_id, FiscalState.ACCEPTED)
+
+
+def recover(db: Db) -> list[str]:
+    """After a stop: `printing` is in doubt, `syncing` pending again.  Returns the doubtful ids."""
+    doubtful = [
+        row[0] for row in db.execute("SELECT id FROM receipts WHERE print_state = 'printing'")
+    ]
+    for receipt_id in doubtful:
+        advance(db, receipt_id, Step.LOSE, FiscalState.PRINTING)
+    for (receipt_id,) in db.execute(
+        "SELECT id FROM receipts WHERE status = 'syncing' AND fd IS NOT NULL"
+    ).fetchall():
+        move_delivery(db, str(receipt_id), DeliveryStep.GIVE_BACK, Delivery.SYNCING)
+    return doubtful
+
+
+# ---- delivery -----------------------------------------------------------------------------------
+
+
+def find_to_deliver(db: Db, limit: int) -> list[StoredReceipt]:
+    """Registered and not delivered, in the order of the FN."""
+    rows = db.execute(
+        f"""SELECT {_COLUMNS} FROM receipts
+            WHERE print_state IN ('registered', 'printed') AND status IN ('pending', 'syncing')
+            ORDER BY fn, fd LIMIT ?""",
+        (limit,),
+    )
+    return [_from_row(row) for row in rows]
+
+
+def move_delivery(db: Db, receipt_id: str, step: DeliveryStep, was: Delivery) -> None:
+    """Move one receipt along DELIVERY; StaleState if another thread did first."""
+    db.execute(
+        "UPDATE receipts SET status = ?3 WHERE id = ?1 AND status = ?2",
+        (receipt_id, was, DELIVERY[was, step]),
+    )
+    _exactly_one(db, receipt_id, was)
+
+
+def mark_synced(db: Db, receipt_id: str, now_s: int, server_time_s: int | None) -> None:
+    """The ОФД has it."""
+    move_delivery(db, receipt_id, DeliveryStep.DELIVER, Delivery.SYNCING)
+    db.execute(
+        "UPDATE receipts SET synced_at = ?, hlc_server_time = ?, last_error = NULL WHERE id = ?",
+        (now_s, server_time_s, receipt_id),
+    )
+
+
+def note_delivery_error(db: Db, receipt_id: str, error: str, *, counts: bool) -> int:
+    """Remember why a delivery failed; returns the attempts that count so far (contract 2.4)."""
+    for (count,) in db.execute(
+        """UPDATE receipts SET last_error = ?2, retry_count = retry_count + ?3
+           WHERE id = ?1 RETURNING retry_count""",
+        (receipt_id, error, int(counts)),
+    ):
+        return int(count)
+    raise NotFound("no such receipt", receipt_id=receipt_id)
+
+
+# ---- counting -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BufferCount:
+    """How full the buffer is; `oldest_*` of the receipt waiting longest, or None."""
+
+    queued: int
+    waiting_for_printer: int
+    in_doubt: int
+    held: int
+    oldest_id: str | None
+    oldest_created_at_s: int | None
+
+
+def count_buffer(db: Db) -> BufferCount:
+    """Reads only the rows still on their way."""
+    queued = waiting = doubt = held = 0
+    oldest: tuple[str, int] | None = None
+    for receipt_id, state, is_held, created_at in db.execute(
+        f"SELECT id, print_state, held, created_at FROM receipts WHERE {IN_BUFFER}"
+    ):
+        queued += 1
+        waiting += state in ("accepted", "printing", "in_doubt")
+        doubt += state == "in_doubt"
+        held += is_held
+        if oldest is None or created_at < oldest[1]:
+            oldest = (receipt_id, created_at)
+    return BufferCount(
+        queued, waiting, doubt, held, oldest[0] if oldest else None, oldest[1] if oldest else None
+    )
+
+
+def highest_stamp(db: Db) -> HlcStamp:
+    """Where the hybrid clock starts after a restart."""
+    for local_time, counter in db.execute(
+        """SELECT hlc_local_time, hlc_logical_counter FROM receipts
+           ORDER BY hlc_local_time DESC, hlc_logical_counter DESC LIMIT 1"""
+    ):
+        return HlcStamp(local_time, counter)
+    return HlcStamp(0, 0)
+
+
+def _exactly_one(db: Db, receipt_id: str, was: object) -> None:
+    if db.changes() != 1:
+        raise StaleState("the receipt moved meanwhile", receipt_id=receipt_id, was=str(was))
+
+
+def _from_row(row: tuple[Any, ...]) -> StoredReceipt:
+    return StoredReceipt(
+        receipt=load_receipt(ReceiptId(row[0]), row[1]),
+        state=FiscalState(row[2]),
+        held=bool(row[3]),
+        attempts=row[4],
+        problem=json.loads(row[5]) if row[5] else None,
+        document=load_document(row[6]) if row[6] else None,
+        delivery=Delivery(row[7]),
+        retry_count=row[8],
+        last_error=row[9],
+        created_at_s=row[10],
+        registered_at_s=row[11],
+        synced_at_s=row[12],
+        hlc=HlcStamp(row[13], row[14]),
+    )

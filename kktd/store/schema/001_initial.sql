@@ -1,0 +1,172 @@
+-- The till's database.  Names are the guide's (§5.3); money is whole kopecks; instants are Unix time.
+
+-- One row a receipt, from acceptance on.  `request` is what was asked, `fiscal_doc` what the FN made.
+CREATE TABLE receipts (
+  id TEXT PRIMARY KEY,
+  pos_id TEXT NOT NULL,
+  type TEXT NOT NULL CHECK (type IN ('sale', 'refund', 'correction')),
+  created_at INTEGER NOT NULL,               -- s
+  hlc_local_time INTEGER NOT NULL,           -- s
+  hlc_logical_counter INTEGER NOT NULL,
+  hlc_server_time INTEGER,                   -- s
+  request TEXT NOT NULL,                     -- JSON, model/codec.py
+  total_kopecks INTEGER NOT NULL CHECK (total_kopecks >= 0),
+
+  print_state TEXT NOT NULL DEFAULT 'accepted' CHECK (print_state IN
+    ('accepted', 'printing', 'in_doubt', 'registered', 'printed', 'refused', 'cancelled')),
+  held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),   -- waits for a person
+  attempts INTEGER NOT NULL DEFAULT 0,
+  problem TEXT,                              -- JSON: why it waits, is in doubt or was refused
+
+  fn TEXT,
+  fd INTEGER,
+  fp TEXT,
+  fiscal_doc TEXT,                           -- JSON, model/codec.py
+  registered_at INTEGER,                     -- s
+
+  status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'syncing', 'synced', 'failed')),
+  retry_count INTEGER NOT NULL DEFAULT 0,    -- only attempts that count (docs/decisions)
+  last_error TEXT,
+  synced_at INTEGER,                         -- s
+
+  CHECK ((fd IS NULL) = (print_state NOT IN ('registered', 'printed'))),
+  UNIQUE (fn, fd)
+) STRICT;
+
+CREATE INDEX receipts_at_the_printer ON receipts (hlc_local_time, hlc_logical_counter)
+  WHERE print_state IN ('accepted', 'printing', 'in_doubt', 'registered');
+CREATE INDEX receipts_to_deliver ON receipts (fn, fd)
+  WHERE print_state IN ('registered', 'printed') AND status IN ('pending', 'syncing');
+CREATE INDEX receipts_in_buffer ON receipts (created_at)
+  WHERE print_state IN ('accepted', 'printing', 'in_doubt', 'registered', 'printed')
+    AND status IN ('pending', 'syncing');
+CREATE INDEX receipts_hlc ON receipts (hlc_local_time, hlc_logical_counter);
+
+-- What is about to be asked of the device, written before it is asked.  One row an attempt.
+CREATE TABLE intents (
+  id INTEGER PRIMARY KEY,
+  receipt_id TEXT REFERENCES receipts (id),
+  operation_id TEXT REFERENCES operations (id),
+  attempt INTEGER NOT NULL,
+  serial TEXT NOT NULL,                      -- of the device
+  fn TEXT NOT NULL,
+  last_fd INTEGER NOT NULL,                  -- every document after this one may be ours
+  shift_number INTEGER NOT NULL,
+  mark TEXT,                                 -- tag 1084 of the document
+  created_at INTEGER NOT NULL,               -- s
+  CHECK ((receipt_id IS NULL) != (operation_id IS NULL))
+) STRICT;
+CREATE INDEX intents_receipt ON intents (receipt_id) WHERE receipt_id IS NOT NULL;
+CREATE INDEX intents_operation ON intents (operation_id) WHERE operation_id IS NOT NULL;
+
+-- Device operations that are not receipts: they are settled the same way.
+CREATE TABLE operations (
+  id TEXT PRIMARY KEY,
+  pos_id TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('shift_open', 'z_report')),
+  state TEXT NOT NULL DEFAULT 'accepted'
+    CHECK (state IN ('accepted', 'sent', 'in_doubt', 'done', 'refused')),
+  request TEXT NOT NULL,                     -- JSON: cashier
+  result TEXT,                               -- JSON: the report, or why it was refused
+  created_at INTEGER NOT NULL,
+  finished_at INTEGER
+) STRICT;
+CREATE INDEX operations_open ON operations (created_at) WHERE state IN ('accepted', 'sent', 'in_doubt');
+
+-- Idempotency-Key of every mutating request, stored in the transaction that accepts it.
+CREATE TABLE idempotency_keys (
+  key TEXT PRIMARY KEY,
+  digest BLOB NOT NULL,                      -- SHA-256 of method, path and body
+  receipt_id TEXT REFERENCES receipts (id),
+  operation_id TEXT REFERENCES operations (id),
+  http_status INTEGER,                       -- NULL while the answer is not final
+  answer TEXT,                               -- JSON
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX keys_receipt ON idempotency_keys (receipt_id) WHERE receipt_id IS NOT NULL;
+CREATE INDEX keys_operation ON idempotency_keys (operation_id) WHERE operation_id IS NOT NULL;
+
+-- One row a shift; the open one is unique for each till.
+CREATE TABLE pos_sessions (
+  session_id TEXT PRIMARY KEY,
+  pos_id TEXT NOT NULL,
+  fn TEXT NOT NULL,
+  shift_number INTEGER NOT NULL,
+  opened_at INTEGER NOT NULL,
+  closed_at INTEGER,
+  cash_balance INTEGER NOT NULL DEFAULT 0,   -- kopecks, as the four below
+  card_balance INTEGER NOT NULL DEFAULT 0,
+  prepaid_balance INTEGER NOT NULL DEFAULT 0,
+  credit_balance INTEGER NOT NULL DEFAULT 0,
+  other_balance INTEGER NOT NULL DEFAULT 0,
+  sales_total INTEGER NOT NULL DEFAULT 0,
+  refunds_total INTEGER NOT NULL DEFAULT 0,
+  z_report_data TEXT,                        -- JSON
+  last_updated INTEGER NOT NULL,
+  last_reconciled INTEGER,
+  status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'closing', 'closed'))
+) STRICT;
+CREATE UNIQUE INDEX pos_sessions_open ON pos_sessions (pos_id) WHERE status != 'closed';
+
+-- One row a tender.  Amounts are what the FN booked: change is taken off cash, refunds are negative.
+CREATE TABLE cash_transactions (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES pos_sessions (session_id),
+  pos_id TEXT NOT NULL,
+  receipt_id TEXT REFERENCES receipts (id),
+  transaction_type TEXT NOT NULL
+    CHECK (transaction_type IN ('sale', 'refund', 'correction', 'cash_in', 'cash_out')),
+  amount INTEGER NOT NULL,                   -- kopecks
+  payment_method TEXT NOT NULL
+    CHECK (payment_method IN ('cash', 'card', 'prepaid', 'credit', 'other')),
+  timestamp INTEGER NOT NULL,
+  synced_to_odoo INTEGER NOT NULL DEFAULT 0,
+  synced_at INTEGER
+) STRICT;
+CREATE INDEX cash_tx_session ON cash_transactions (session_id);
+CREATE INDEX cash_tx_unsynced ON cash_transactions (pos_id) WHERE synced_to_odoo = 0;
+
+-- Deliveries set aside for a person, with a copy of their own.
+CREATE TABLE dlq (
+  id TEXT PRIMARY KEY,
+  original_receipt_id TEXT NOT NULL REFERENCES receipts (id),
+  failed_at INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  fiscal_doc TEXT NOT NULL,
+  retry_attempts INTEGER NOT NULL,
+  last_error TEXT,
+  resolved_at INTEGER,
+  resolved_by TEXT,
+  note TEXT
+) STRICT;
+CREATE INDEX dlq_open ON dlq (failed_at) WHERE resolved_at IS NULL;
+
+-- What happened, for support; event names are checked by events.py, not here, so that they may grow.
+CREATE TABLE buffer_events (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  event_type TEXT NOT NULL,
+  level TEXT NOT NULL DEFAULT 'INFO',
+  receipt_id TEXT,
+  timestamp INTEGER NOT NULL,                -- ms
+  metadata TEXT                              -- JSON
+) STRICT;
+CREATE INDEX events_timestamp ON buffer_events (timestamp);
+
+-- Who may send to the ОФД now.  Times are of CLOCK_BOOTTIME and mean nothing in another boot.
+CREATE TABLE leases (
+  name TEXT PRIMARY KEY,
+  lock_id TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  held_by TEXT NOT NULL,
+  boot_id TEXT NOT NULL,
+  expires_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE tokens (
+  id TEXT PRIMARY KEY,
+  role TEXT NOT NULL CHECK (role IN ('cashier', 'supervisor', 'engineer', 'admin')),
+  name TEXT NOT NULL,
+  hash BLOB NOT NULL UNIQUE,                 -- SHA-256 of a 256-bit random token
+  created_at INTEGER NOT NULL,
+  revoked_at INTEGER
+) STRICT;
