@@ -1,0 +1,102 @@
+"""What a cashier can do about a printer that says no: one key, one sentence in two languages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A sentence for the person at the till; `text` of the API picks the language."""
+
+    ru: str
+    en: str
+
+
+REMEDIES: Final = {
+    "paper": Remedy(
+        "Вставьте чековую ленту и закройте крышку: печать продолжится сама.",
+        "Load paper and close the cover: printing goes on by itself.",
+    ),
+    "cover": Remedy("Закройте крышку принтера.", "Close the printer's cover."),
+    "cutter": Remedy(
+        "Выключите ККТ, уберите застрявшую ленту у отрезчика, включите снова.",
+        "Switch the printer off, remove the jammed paper at the cutter, switch it on.",
+    ),
+    "busy": Remedy(
+        "ККТ печатает предыдущий документ: подождите.",
+        "The printer is still printing the previous document: wait.",
+    ),
+    "cooling": Remedy(
+        "Печатающая головка перегрелась: подождите минуту.",
+        "The print head is too hot: wait a minute.",
+    ),
+    "continue": Remedy(
+        "Лента вставлена: продолжите печать командой «продолжить».",
+        "Paper is back: choose 'continue printing'.",
+    ),
+    "power": Remedy(
+        "Проверьте блок питания ККТ.", "Check the printer's power supply and its plug."
+    ),
+    "clock": Remedy(
+        "Проверьте дату и время ККТ и подтвердите их.",
+        "Check the printer's date and time and confirm them.",
+    ),
+    "link": Remedy("Проверьте кабель и питание ККТ.", "Check the printer's cable and power."),
+    "open_shift": Remedy("Откройте смену.", "Open the shift."),
+    "close_shift": Remedy(
+        "Смена длится больше 24 часов: закройте её (Z-отчёт) и откройте новую.",
+        "The shift is older than 24 hours: close it (Z-report) and open a new one.",
+    ),
+    "shift_is_open": Remedy(
+        "Смена уже открыта: продолжайте работу.", "The shift is open already: go on."
+    ),
+    "shift_is_closed": Remedy(
+        "Смена уже закрыта: закрывать нечего.", "The shift is closed already: nothing to close."
+    ),
+    "cancel_receipt": Remedy(
+        "В ККТ остался открытый чек: отмените его.", "A receipt is left open: cancel it."
+    ),
+    "cash": Remedy(
+        "В кассе не хватает наличных: внесите их.", "Not enough cash in the till: pay some in."
+    ),
+    "payments": Remedy(
+        "Суммы оплаты не сходятся с чеком: проверьте и пробейте заново.",
+        "The payments do not fit the receipt: check them and ring it up again.",
+    ),
+    "data": Remedy(
+        "ККТ не приняла данные чека: проверьте товар, цену и количество.",
+        "The printer does not take the receipt's data: check item, price and quantity.",
+    ),
+    "ofd": Remedy(
+        "Документы давно не уходят в ОФД: проверьте интернет, вызовите инженера.",
+        "Documents have not reached the ОФД for too long: check the network, call an engineer.",
+    ),
+    "fn_full": Remedy(
+        "Архив ФН заполнен: замените ФН, вызовите инженера.",
+        "The FN's archive is full: the FN must be replaced, call an engineer.",
+    ),
+    "fn_expired": Remedy(
+        "Срок ФН закончился: замените ФН, вызовите инженера.",
+        "The FN has expired: it must be replaced, call an engineer.",
+    ),
+    "fn_failed": Remedy(
+        "ФН не отвечает или неисправен: выключите и включите ККТ, вызовите инженера.",
+        "The FN does not answer: switch the printer off and on, call an engineer.",
+    ),
+    "password": Remedy(
+        "Пароль ККТ в настройках неверен: вызовите инженера.",
+        "The printer's password in the settings is wrong: call an engineer.",
+    ),
+    "setup": Remedy(
+        "Настройка ККТ не подходит: вызовите инженера.",
+        "The printer's settings do not fit: call an engineer.",
+    ),
+    "nothing_to_copy": Remedy("Нет документа для копии.", "There is no document to copy."),
+    "marking": Remedy(
+        "Код маркировки не принят: продавать этот товар нельзя.",
+        "The marking code was not accepted: this item may not be sold.",
+    ),
+    "engineer": Remedy("Вызовите инженера.", "Call an engineer."),
+}

@@ -1,0 +1,89 @@
+"""Shtrih-M commands used by kktd.  Source: [SHTRIH] 6, 7; waits 2.4."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+SYSTEM_PASSWORD: Final = 30  # [SHTRIH] 4: system administrator, as delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the vendor's list."""
+
+    name: str
+    code: bytes  # one byte, or FF and one
+    reply_ms: int  # longest wait for the answer after the command was taken
+    registers: bool  # a lost answer leaves a document in doubt
+    repeatable: bool  # asking twice changes nothing
+    answer_bytes_min: int  # of an answer without error, code and error byte included
+    source: str  # key and place in docs/sources.md
+    password: bool = True
+
+
+SHORT_STATUS: Final = Command("short status", b"\x10", 3_000, False, True, 16, "[SHTRIH] 10h")
+FULL_STATUS: Final = Command("full status", b"\x11", 3_000, False, True, 48, "[SHTRIH] 11h")
+READ_TABLE: Final = Command("read table", b"\x1f", 3_000, False, True, 3, "[SHTRIH] 1Fh")
+CLOSE_SHIFT: Final = Command("close shift", b"\x41", 65_000, True, False, 3, "[SHTRIH] 41h")
+CANCEL_RECEIPT: Final = Command("cancel receipt", b"\x88", 10_000, False, False, 3, "[SHTRIH] 88h")
+SUBTOTAL: Final = Command("subtotal", b"\x89", 10_000, False, True, 8, "[SHTRIH] 89h")
+PRINT_COPY: Final = Command("print copy", b"\x8c", 10_000, False, False, 3, "[SHTRIH] 8Ch")
+OPEN_RECEIPT: Final = Command("open receipt", b"\x8d", 10_000, False, False, 3, "[SHTRIH] 8Dh")
+CONTINUE_PRINT: Final = Command("continue print", b"\xb0", 10_000, False, False, 3, "[SHTRIH] B0h")
+# E0h: one text of the vendor gives two bytes, real ones send three ([SHTRIH] 14)
+OPEN_SHIFT: Final = Command("open shift", b"\xe0", 120_000, True, False, 2, "[SHTRIH] E0h")
+PARAMETERS: Final = Command("parameters", b"\xf7", 3_000, False, True, 10, "[SHTRIH] F7h", False)
+DEVICE_TYPE: Final = Command("device type", b"\xfc", 3_000, False, True, 8, "[SHTRIH] FCh", False)
+
+FN_STATUS: Final = Command("FN status", b"\xff\x01", 30_000, False, True, 33, "[SHTRIH] FF01h")
+CANCEL_DOCUMENT: Final = Command(
+    "cancel FN document", b"\xff\x08", 30_000, False, True, 3, "[SHTRIH] FF08h"
+)
+FIND_DOCUMENT: Final = Command(
+    "find document", b"\xff\x0a", 30_000, False, True, 18, "[SHTRIH] FF0Ah"
+)
+SEND_TLV: Final = Command("send TLV", b"\xff\x0c", 30_000, False, False, 3, "[SHTRIH] FF0Ch")
+REQUEST_TLV: Final = Command(
+    "request document in TLV", b"\xff\x3a", 30_000, False, True, 7, "[SHTRIH] FF3Ah"
+)
+READ_TLV: Final = Command("read TLV", b"\xff\x3b", 30_000, False, False, 3, "[SHTRIH] FF3Bh")
+SHIFT_STATE: Final = Command("shift state", b"\xff\x40", 30_000, False, True, 8, "[SHTRIH] FF40h")
+BEGIN_SHIFT: Final = Command(
+    "begin opening shift", b"\xff\x41", 30_000, False, False, 3, "[SHTRIH] FF41h"
+)
+BEGIN_SHIFT_CLOSE: Final = Command(
+    "begin closing shift", b"\xff\x42", 30_000, False, False, 3, "[SHTRIH] FF42h"
+)
+CLOSE_RECEIPT: Final = Command(
+    "close receipt", b"\xff\x45", 30_000, True, False, 16, "[SHTRIH] FF45h"
+)
+OPERATION: Final = Command("operation", b"\xff\x46", 30_000, False, False, 3, "[SHTRIH] FF46h")
+LINE_TLV: Final = Command("TLV of a line", b"\xff\x4d", 30_000, False, False, 3, "[SHTRIH] FF4Dh")
+
+COMMANDS: Final = (
+    SHORT_STATUS,
+    FULL_STATUS,
+    READ_TABLE,
+    CLOSE_SHIFT,
+    CANCEL_RECEIPT,
+    SUBTOTAL,
+    PRINT_COPY,
+    OPEN_RECEIPT,
+    CONTINUE_PRINT,
+    OPEN_SHIFT,
+    PARAMETERS,
+    DEVICE_TYPE,
+    FN_STATUS,
+    CANCEL_DOCUMENT,
+    FIND_DOCUMENT,
+    SEND_TLV,
+    REQUEST_TLV,
+    READ_TLV,
+    SHIFT_STATE,
+    BEGIN_SHIFT,
+    BEGIN_SHIFT_CLOSE,
+    CLOSE_RECEIPT,
+    OPERATION,
+    LINE_TLV,
+)

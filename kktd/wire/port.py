@@ -1,0 +1,199 @@
+"""Lines that carry bytes: serial and USB ports, TCP.  Every call takes a Deadline and ends by it.
+
+These ports wait in real time: their deadlines come from the system clock.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+from typing import Final, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import serial
+
+from kktd.clock import Deadline
+from kktd.errors import BadConfig, KktdError
+
+BAUDRATE_DEFAULT: Final = 115_200  # [SHTRIH] 1: 4800 or 115200 by model
+TCP_PORT_DEFAULT: Final = 7778  # [SHTRIH] 1
+CONNECT_MS: Final = 3_000  # a till on the same desk answers in milliseconds
+KEEPALIVE_IDLE_S: Final = 10
+KEEPALIVE_INTERVAL_S: Final = 5
+KEEPALIVE_PROBES: Final = 3
+CHUNK_BYTES: Final = 4_096
+DRAIN_CHUNKS_MAX: Final = 256  # a megabyte of babble; more is a broken device
+
+
+class PortGone(KktdError):
+    """The line is not there: unplugged, refused, reset.  Open it again later."""
+
+
+class Port(Protocol):
+    """One line to one device.  Opened before use; may be opened again after it was closed."""
+
+    def open(self, by: Deadline) -> None:
+        """Raises PortGone.  Nothing if it is open."""
+
+    def close(self) -> None:
+        """Never raises."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    def read(self, max_bytes: int, by: Deadline) -> bytes:
+        """At least one byte as soon as there is one, or b"" at the deadline; raises PortGone."""
+
+    def write(self, data: bytes, by: Deadline) -> None:
+        """All of it; raises PortGone, also when the line takes nothing until the deadline."""
+
+    def drain_input(self) -> None:
+        """Forget what has arrived and was not read; raises PortGone."""
+
+
+class _DescriptorPort:
+    """What serial ports and sockets share once they are open: a non-blocking descriptor."""
+
+    def __init__(self) -> None:
+        self._fd: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._fd is not None
+
+    def read(self, max_bytes: int, by: Deadline) -> bytes:
+        fd = self._descriptor()
+        try:
+            readable, _, _ = select.select([fd], [], [], by.left_s())
+            if not readable:
+                return b""
+            data = os.read(fd, max_bytes)
+        except BlockingIOError:
+            return b""  # another reader was faster; exclusive ports make this a curiosity
+        except OSError as error:
+            raise self._gone(error) from error
+        if not data:  # readable and empty: the far end hung up
+            raise PortGone("the line was closed")
+        return data
+
+    def write(self, data: bytes, by: Deadline) -> None:
+        fd = self._descriptor()
+        rest = memoryview(data)
+        try:
+            while rest:
+                _, writable, _ = select.select([], [fd], [], by.left_s())
+                if not writable:
+                    raise PortGone("the line takes no bytes")
+                rest = rest[os.write(fd, rest) :]
+        except OSError as error:
+            raise self._gone(error) from error
+
+    def drain_input(self) -> None:
+        fd = self._descriptor()
+        try:
+            for _ in range(DRAIN_CHUNKS_MAX):
+                readable, _, _ = select.select([fd], [], [], 0)
+                if not readable:
+                    return
+                if not os.read(fd, CHUNK_BYTES):
+                    raise PortGone("the line was closed")
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise self._gone(error) from error
+
+    def _descriptor(self) -> int:
+        if self._fd is None:
+            raise PortGone("the port is not open")
+        return self._fd
+
+    @staticmethod
+    def _gone(error: OSError) -> PortGone:
+        return PortGone(f"line failed: {errno.errorcode.get(error.errno or 0, error)}")
+
+
+class SerialPort(_DescriptorPort):
+    """RS-232, USB CDC and pseudo terminals: 8N1, no flow control, held exclusively."""
+
+    def __init__(self, device: str, baudrate: int = BAUDRATE_DEFAULT) -> None:
+        super().__init__()
+        self._device = device
+        self._baudrate = baudrate
+        self._serial: serial.Serial | None = None
+
+    def open(self, by: Deadline) -> None:
+        if self._serial is not None:
+            return
+        try:
+            self._serial = serial.Serial(
+                self._device, self._baudrate, timeout=0, write_timeout=0, exclusive=True
+            )
+        except (OSError, ValueError) as error:  # SerialException is an OSError
+            raise PortGone(f"cannot open {self._device}: {error}") from error
+        self._fd = self._serial.fileno()
+
+    def close(self) -> None:
+        port, self._serial, self._fd = self._serial, None, None
+        if port is not None:
+            try:
+                port.close()
+            except OSError:
+                return  # it is gone all the same
+
+
+class TcpPort(_DescriptorPort):
+    """A till's TCP server (RNDIS, Ethernet, WiFi): no delay, keep-alive, one client at a time."""
+
+    def __init__(self, host: str, port: int = TCP_PORT_DEFAULT) -> None:
+        super().__init__()
+        self._address = (host, port)
+        self._socket: socket.socket | None = None
+
+    def open(self, by: Deadline) -> None:
+        if self._socket is not None:
+            return
+        wait_s = by.within_ms(CONNECT_MS).left_s()
+        if wait_s <= 0:
+            raise PortGone("no time left to connect")
+        try:
+            link = socket.create_connection(self._address, wait_s)
+        except OSError as error:
+            raise PortGone(f"cannot connect to {self._address[0]}: {error}") from error
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+        link.setblocking(False)
+        self._socket, self._fd = link, link.fileno()
+
+    def close(self) -> None:
+        link, self._socket, self._fd = self._socket, None, None
+        if link is not None:
+            try:
+                link.close()
+            except OSError:
+                return  # it is gone all the same
+
+
+def open_port(url: str) -> Port:
+    """The port a setting names; it opens at its first use.
+
+    `serial:///dev/ttyUSB0?baudrate=115200` or `tcp://host:7778`; raises BadConfig otherwise.
+    """
+    try:
+        parts = urlsplit(url)
+        options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+        tcp_port = parts.port or TCP_PORT_DEFAULT
+        baudrate = int(options.pop("baudrate", BAUDRATE_DEFAULT))
+    except ValueError as error:
+        raise BadConfig("the printer's port is not readable", url=url, reason=str(error)) from error
+    if options or baudrate <= 0:
+        raise BadConfig("unknown options of the printer's port", url=url, options=sorted(options))
+    if parts.scheme == "serial" and parts.path.startswith("/"):
+        return SerialPort(parts.path, baudrate)
+    if parts.scheme == "tcp" and parts.hostname:
+        return TcpPort(parts.hostname, tcp_port)
+    raise BadConfig("the printer's port is serial:///dev/… or tcp://host:port", url=url)
