@@ -12,12 +12,11 @@ from kktd.store.connection import Db
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """What a key stands for.  `status` and `answer` are None until the answer is final."""
+    """What a key stands for.  `answer` is (HTTP status, body), None until it is final."""
 
     receipt_id: str | None
     operation_id: str | None
-    status: int | None
-    answer: dict[str, Any] | None
+    answer: tuple[int, dict[str, Any]] | None
 
 
 def find(db: Db, key: str, digest: bytes) -> StoredKey | None:
@@ -29,7 +28,8 @@ def find(db: Db, key: str, digest: bytes) -> StoredKey | None:
     ):
         if found != digest:
             raise KeyReused("the key belongs to another request", key=key)
-        return StoredKey(receipt_id, operation_id, status, json.loads(answer) if answer else None)
+        final = None if answer is None else (status, json.loads(answer))
+        return StoredKey(receipt_id, operation_id, final)
     return None
 
 

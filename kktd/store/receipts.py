@@ -186,6 +186,22 @@ def release(db: Db, receipt_id: str) -> None:
     _mark_held(db, receipt_id, 0)
 
 
+def ask_copy(db: Db, receipt_id: str) -> None:
+    """A person asked for the paper again; the lane prints a copy, the FN is not touched."""
+    db.execute("UPDATE receipts SET copy_asked = 1 WHERE id = ?", (receipt_id,))
+
+
+def find_copies_asked(db: Db) -> list[StoredReceipt]:
+    """Printed receipts somebody wants once more."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM receipts WHERE copy_asked = 1 ORDER BY fd")
+    return [_from_row(row) for row in rows]
+
+
+def drop_copy(db: Db, receipt_id: str) -> None:
+    """The copy is printed, or cannot be."""
+    db.execute("UPDATE receipts SET copy_asked = 0 WHERE id = ?", (receipt_id,))
+
+
 def _mark_held(db: Db, receipt_id: str, held: int) -> None:
     db.execute(
         "UPDATE receipts SET held = ? WHERE id = ? AND print_state = 'accepted'",
@@ -282,6 +298,29 @@ def count_buffer(db: Db) -> BufferCount:
     return BufferCount(
         queued, waiting, doubt, held, oldest[0] if oldest else None, oldest[1] if oldest else None
     )
+
+
+def count_queued(db: Db) -> int:
+    """Receipts in the buffer (contract 1.1)."""
+    return _number(db, f"SELECT count(*) FROM receipts WHERE {IN_BUFFER}")
+
+
+def count_ahead(db: Db, stored: StoredReceipt) -> int | None:
+    """How many of the buffer stand before this one; None if it is not in the buffer."""
+    if stored.state in (FiscalState.REFUSED, FiscalState.CANCELLED):
+        return None
+    if stored.delivery not in (Delivery.PENDING, Delivery.SYNCING):
+        return None
+    return _number(
+        db,
+        f"""SELECT count(*) FROM receipts WHERE {IN_BUFFER}
+            AND (hlc_local_time, hlc_logical_counter) < (?, ?)""",
+        (stored.hlc.local_time_s, stored.hlc.logical_counter),
+    )
+
+
+def _number(db: Db, sql: str, values: tuple[int, ...] = ()) -> int:
+    return int(str(db.execute(sql, values).get))
 
 
 def highest_stamp(db: Db) -> HlcStamp:

@@ -16,6 +16,7 @@ CREATE TABLE receipts (
     ('accepted', 'printing', 'in_doubt', 'registered', 'printed', 'refused', 'cancelled')),
   held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),   -- waits for a person
   attempts INTEGER NOT NULL DEFAULT 0,
+  copy_asked INTEGER NOT NULL DEFAULT 0 CHECK (copy_asked IN (0, 1)),
   problem TEXT,                              -- JSON: why it waits, is in doubt or was refused
 
   fn TEXT,
@@ -35,6 +36,7 @@ CREATE TABLE receipts (
 
 CREATE INDEX receipts_at_the_printer ON receipts (hlc_local_time, hlc_logical_counter)
   WHERE print_state IN ('accepted', 'printing', 'in_doubt', 'registered');
+CREATE INDEX receipts_copies ON receipts (fd) WHERE copy_asked = 1;
 CREATE INDEX receipts_to_deliver ON receipts (fn, fd)
   WHERE print_state IN ('registered', 'printed') AND status IN ('pending', 'syncing');
 CREATE INDEX receipts_in_buffer ON receipts (created_at)

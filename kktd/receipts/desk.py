@@ -1,0 +1,281 @@
+"""The desk: what the API asks of the till.  It stores requests; the lane prints.
+
+Nothing here talks to a device: every call is one transaction or one read.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kktd import log
+from kktd.clock import Clock, HybridClock
+from kktd.errors import (
+    BufferFull,
+    DoubtOpen,
+    PrinterUnavailable,
+    ShiftClosed,
+    ShiftExpired,
+    ShuttingDown,
+    TooLate,
+    UnknownPos,
+)
+from kktd.events import Event
+from kktd.model.receipt import Cashier, Receipt
+from kktd.model.states import IN_FN, FiscalState, Step
+from kktd.printers.base import Shift
+from kktd.receipts.answers import Answer, QueuePlace, Ticket, operation_answer, receipt_answer
+from kktd.receipts.health import LaneHealth
+from kktd.receipts.waiters import Waiters
+from kktd.store import journal, keys, operations, receipts
+from kktd.store.connection import Db
+from kktd.store.operations import OperationKind
+from kktd.store.receipts import BufferCount, StoredReceipt
+from kktd.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRules:
+    """The settings that decide whether a receipt is taken."""
+
+    pos_ids: tuple[str, ...]
+    capacity: int
+    max_unprinted: int
+    open_shift_on_sale: bool
+
+
+class Desk:
+    """Thread-safe.  `wake_lane` tells the lane that there is work; `health` is what it last saw."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        hlc: HybridClock,
+        waiters: Waiters,
+        rules: DeskRules,
+        health: Callable[[], LaneHealth],
+        wake_lane: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._hlc = hlc
+        self._waiters = waiters
+        self.rules = rules
+        self._health = health
+        self._wake_lane = wake_lane
+        self._closing = False
+
+    def close(self) -> None:
+        """Take nothing new; what is under way goes on."""
+        self._closing = True
+
+    # ---- receipts ---------------------------------------------------------------------------
+
+    def accept(self, receipt: Receipt, key: str | None, digest: bytes) -> Ticket:
+        """Store a new receipt with its key, or find what the key stands for.
+
+        On return the receipt is on disk.  Raises KeyReused, InProgress, BufferFull, UnknownPos,
+        PrinterUnavailable, ShiftClosed, ShiftExpired, ShuttingDown, StoreUnavailable: nothing is.
+        """
+        waiter = self._waiters.join(receipt.id)
+        try:
+            ticket = self._store.write(lambda db: self._accept(db, receipt, key, digest))
+        except BaseException:
+            self._waiters.leave(receipt.id, waiter)
+            raise
+        if ticket.id != receipt.id:
+            self._waiters.leave(receipt.id, waiter)
+            return self._follow(ticket)
+        ticket.waiter = waiter
+        self._wake_lane()
+        return ticket
+
+    def _accept(self, db: Db, receipt: Receipt, key: str | None, digest: bytes) -> Ticket:
+        known = keys.find(db, key, digest) if key else None
+        if known is not None and known.receipt_id:
+            answer = Answer.from_stored(known.answer) if known.answer else None
+            return Ticket(known.receipt_id, answer, replayed=True)
+        now_s = int(self._clock.wall_s())
+        count = receipts.count_buffer(db)
+        self._check_may_sell(receipt.pos_id, count)
+        stamp = self._hlc.tick()
+        receipts.accept(db, receipt, stamp, now_s)
+        if key:
+            keys.claim(db, key, digest, now_s, receipt_id=receipt.id)
+        journal.append(
+            db,
+            Event.BUFFER_INSERT,
+            self._now_ms(),
+            receipt_id=receipt.id,
+            buffer_size=count.queued + 1,
+        )
+        log.event(
+            Event.RECEIPT_CREATE, receipt_id=receipt.id, pos_id=receipt.pos_id, hlc=stamp.as_json()
+        )
+        log.event(
+            Event.BUFFER_INSERT,
+            receipt_id=receipt.id,
+            buffer_size=count.queued + 1,
+            hlc_stored=True,
+        )
+        return Ticket(receipt.id)
+
+    def _check_may_sell(self, pos_id: str, count: BufferCount) -> None:
+        if self._closing:
+            raise ShuttingDown("the till is shutting down")
+        if pos_id not in self.rules.pos_ids:
+            raise UnknownPos("this till does not serve that pos_id", pos_id=pos_id)
+        if count.queued >= self.rules.capacity:
+            log.event(Event.BUFFER_FULL, buffer_size=count.queued, capacity=self.rules.capacity)
+            raise BufferFull(
+                "the buffer is full", queued=count.queued, capacity=self.rules.capacity
+            )
+        health = self._health()
+        if not health.ready and count.waiting_for_printer >= self.rules.max_unprinted:
+            raise PrinterUnavailable(
+                "receipts already wait for the printer",
+                waiting=count.waiting_for_printer,
+                remedy=health.remedy,
+            )
+        status = health.status
+        if status is None or not health.ready:
+            return  # the lane finds out when it prints
+        if status.shift is Shift.EXPIRED:
+            raise ShiftExpired("the shift is older than 24 hours", shift=status.shift_number)
+        if status.shift is Shift.CLOSED and not self.rules.open_shift_on_sale:
+            raise ShiftClosed("no shift is open")
+
+    def _follow(self, ticket: Ticket) -> Ticket:
+        """A repeat: the stored answer, the present state of doubt, or a place beside the first."""
+        if ticket.answer is not None:
+            return ticket
+        ticket.waiter = self._waiters.join(ticket.id)
+        stored = self.find(ticket.id)
+        answer = self.answer(stored)
+        if answer.final or stored.held or stored.state is FiscalState.IN_DOUBT:
+            self._waiters.leave(ticket.id, ticket.waiter)
+            ticket.waiter = None
+            ticket.answer = answer
+        return ticket
+
+    def leave(self, ticket: Ticket) -> None:
+        """The caller waits no longer."""
+        if ticket.waiter is not None:
+            self._waiters.leave(ticket.id, ticket.waiter)
+
+    def find(self, receipt_id: str) -> StoredReceipt:
+        """Raises NotFound."""
+        return self._store.read(lambda db: receipts.find(db, receipt_id))
+
+    def answer(self, stored: StoredReceipt) -> Answer:
+        """The answer to its POST in its present state."""
+        return receipt_answer(stored, self._store.read(lambda db: queue_place(db, stored)))
+
+    def cancel(self, receipt_id: str) -> StoredReceipt:
+        """Withdraw a receipt that was not sent; raises NotFound, TooLate."""
+
+        def work(db: Db) -> StoredReceipt:
+            stored = receipts.find(db, receipt_id)
+            if stored.state is FiscalState.CANCELLED:
+                return stored
+            if stored.state is not FiscalState.ACCEPTED:
+                raise TooLate("it was sent to the printer", print_state=stored.state)
+            receipts.advance(db, receipt_id, Step.CANCEL, stored.state)
+            cancelled = receipts.find(db, receipt_id)
+            answer = receipt_answer(cancelled, None)
+            keys.store_receipt_answer(db, receipt_id, answer.status, answer.as_stored())
+            journal.append(db, Event.RECEIPT_CANCELLED, self._now_ms(), receipt_id=receipt_id)
+            log.event(Event.RECEIPT_CANCELLED, receipt_id=receipt_id)
+            return cancelled
+
+        cancelled = self._store.write(work)
+        self._waiters.publish(receipt_id, receipt_answer(cancelled, None))
+        return cancelled
+
+    def print_again(self, receipt_id: str) -> Ticket:
+        """«Повторить печать»: release what was never sent, ask for a copy of what the FN holds.
+
+        Raises NotFound, TooLate (refused or cancelled).  Never a second fiscal document.
+        """
+        waiter = self._waiters.join(receipt_id)
+        try:
+            stored = self._store.write(lambda db: self._release(db, receipt_id))
+        except BaseException:
+            self._waiters.leave(receipt_id, waiter)
+            raise
+        self._wake_lane()
+        return Ticket(receipt_id, waiter=waiter, answer=None, replayed=stored.state in IN_FN)
+
+    def _release(self, db: Db, receipt_id: str) -> StoredReceipt:
+        stored = receipts.find(db, receipt_id)
+        if stored.state in (FiscalState.REFUSED, FiscalState.CANCELLED):
+            raise TooLate("it is finished", print_state=stored.state)
+        if stored.state is FiscalState.ACCEPTED:
+            receipts.release(db, receipt_id)
+        elif stored.state is FiscalState.PRINTED:
+            receipts.ask_copy(db, receipt_id)
+        return receipts.find(db, receipt_id)
+
+    # ---- shift ------------------------------------------------------------------------------
+
+    def operate(
+        self, kind: OperationKind, pos_id: str, cashier: Cashier, key: str | None, digest: bytes
+    ) -> Ticket:
+        """Store a shift opening or a Z-report; the lane runs it.
+
+        Raises KeyReused, InProgress, UnknownPos, DoubtOpen (Z), ShuttingDown.
+        """
+        operation_id = str(uuid.uuid4())
+
+        def work(db: Db) -> Ticket:
+            known = keys.find(db, key, digest) if key else None
+            if known is not None and known.operation_id:
+                answer = Answer.from_stored(known.answer) if known.answer else None
+                return Ticket(known.operation_id, answer, replayed=True)
+            if self._closing:
+                raise ShuttingDown("the till is shutting down")
+            if pos_id not in self.rules.pos_ids:
+                raise UnknownPos("this till does not serve that pos_id", pos_id=pos_id)
+            doubtful = receipts.count_buffer(db).in_doubt
+            if kind is OperationKind.Z_REPORT and doubtful:
+                raise DoubtOpen("a receipt is in doubt", in_doubt=doubtful)
+            now_s = int(self._clock.wall_s())
+            operations.accept(db, operation_id, pos_id, kind, cashier, now_s)
+            if key:
+                keys.claim(db, key, digest, now_s, operation_id=operation_id)
+            return Ticket(operation_id)
+
+        waiter = self._waiters.join(operation_id)
+        try:
+            ticket = self._store.write(work)
+        except BaseException:
+            self._waiters.leave(operation_id, waiter)
+            raise
+        if ticket.id != operation_id:
+            self._waiters.leave(operation_id, waiter)
+            if ticket.answer is None:
+                ticket.waiter = self._waiters.join(ticket.id)
+                answer = self.operation_answer(ticket.id)
+                if answer.final:
+                    self.leave(ticket)
+                    ticket.answer, ticket.waiter = answer, None
+            return ticket
+        ticket.waiter = waiter
+        self._wake_lane()
+        return ticket
+
+    def operation_answer(self, operation_id: str) -> Answer:
+        """In its present state; raises NotFound."""
+        return operation_answer(self._store.read(lambda db: operations.find(db, operation_id)))
+
+    def _now_ms(self) -> int:
+        return int(self._clock.wall_s() * 1000)
+
+
+def queue_place(db: Db, stored: StoredReceipt) -> QueuePlace | None:
+    """Where it stands among those on their way to the ОФД; None when it is not among them."""
+    total = receipts.count_queued(db)
+    ahead = receipts.count_ahead(db, stored)
+    return None if ahead is None else QueuePlace(ahead + 1, total)
