@@ -36,11 +36,15 @@ class DeviceError:
 
 
 NO_DATA: Final = 0x08
-NOT_SUPPORTED: Final = 0x37
+SHIFT_NOT_OPEN: Final = 0x3D
+SHIFT_EXPIRED: Final = 0x4E
 BUSY: Final = 0x50
 WAITS_CONTINUE: Final = 0x58
-WRONG_SUBMODE: Final = 0x72
-WRONG_MODE: Final = 0x73
+CONFIRM_DATE: Final = 0xC0
+
+# Not in the state the command wants: FN state, other receipt open, no receipt, other operator's,
+# submode, mode
+WRONG_MOMENT: Final = frozenset({0x02, 0x49, 0x4A, 0x55, 0x59, 0x72, 0x73})
 
 # code, class, remedy, text
 _ROWS: Final = """

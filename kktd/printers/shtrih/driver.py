@@ -1,0 +1,364 @@
+"""Shtrih-M registrars with an FN as a `FiscalPrinter`.  Source: [SHTRIH] 9 (exactly once), 13.
+
+Up to FF45h nothing is registered, whatever is lost: the till keeps an open receipt at most, and the
+next call cancels it.  After FF45h only the FN knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, NoReturn
+
+from kktd.clock import Clock, Deadline
+from kktd.config import PrinterSettings
+from kktd.errors import InDoubt, NotReady, Refused, Unreachable
+from kktd.model.fiscal import ArchivedDocument, DocumentType, FiscalDocument, ShiftReport
+from kktd.model.receipt import Cashier, Receipt
+from kktd.printers.base import Paper, PrinterIdentity, PrinterStatus, Shift
+from kktd.printers.shtrih import answers, codes, payload, sale
+from kktd.printers.shtrih.answers import BadAnswer, DeviceRefused, Mode, Submode, TillState
+from kktd.printers.shtrih.archive import Archive
+from kktd.printers.shtrih.commands import (
+    BEGIN_SHIFT,
+    BEGIN_SHIFT_CLOSE,
+    CANCEL_DOCUMENT,
+    CANCEL_RECEIPT,
+    CLOSE_RECEIPT,
+    CLOSE_SHIFT,
+    CONTINUE_PRINT,
+    DEVICE_TYPE,
+    FN_STATUS,
+    FULL_STATUS,
+    OPEN_SHIFT,
+    PARAMETERS,
+    PRINT_COPY,
+    READ_TABLE,
+    SEND_TLV,
+    SHIFT_STATE,
+    SUBTOTAL,
+    Command,
+)
+from kktd.printers.shtrih.session import Session
+from kktd.wire.exchange import NotSent, Unanswered
+from kktd.wire.port import Port
+
+SERIAL_FIELD: Final = 1  # [SHTRIH] 12: table 18, row 1
+CLEANING_STEPS_MAX: Final = 8  # cancels and continues before a receipt; more is a broken till
+ENTRY_TRIES: Final = 2  # of a receipt whose lines arrived garbled
+CLOSE_RESERVE_S: Final = 1.0  # with less left, FF45h would only make a doubt
+_FAILURES: Final = (NotSent, Unanswered, BadAnswer, DeviceRefused)
+
+
+class ShtrihPrinter:
+    """One till.  Not thread-safe; opens the port at the first call and again after it was lost."""
+
+    def __init__(self, port: Port, clock: Clock, settings: PrinterSettings) -> None:
+        self._session = Session(port, clock, settings.password)
+        self._archive = Archive(self._session)
+        self._ffd = settings.ffd
+        self._identity: PrinterIdentity | None = None
+        self._model = 0
+
+    # ---- reading ---------------------------------------------------------------------------------
+
+    def identify(self, by: Deadline) -> PrinterIdentity:
+        with _translated():
+            return self._identified(by)
+
+    def status(self, by: Deadline) -> PrinterStatus:
+        with _translated():
+            identity = self._identified(by)
+            full = answers.full_status(self._session.call(FULL_STATUS, by))
+            fn = self._fn_status(by)
+            shift = self._shift_state(by)
+        state = full.state
+        expired = shift.open and state.mode == Mode.SHIFT_EXPIRED
+        return PrinterStatus(
+            serial=identity.serial,
+            fn=fn.fn,
+            last_fd=fn.last_fd,
+            shift=Shift.EXPIRED if expired else Shift.OPEN if shift.open else Shift.CLOSED,
+            shift_number=shift.number,
+            receipt_no=shift.receipt_no,
+            receipt_open=state.mode == Mode.RECEIPT_OPEN,
+            paper=_paper(state),
+            clock=full.clock,
+        )
+
+    def archived(self, fd: int, by: Deadline) -> ArchivedDocument | None:
+        with _translated():
+            return self._archive.document(fd, by)
+
+    # ---- receipts --------------------------------------------------------------------------------
+
+    def register(self, receipt: Receipt, mark: str | None, by: Deadline) -> FiscalDocument:
+        with _translated(wrong_moment_passes=True):
+            self._identified(by)  # the model decides the bytes of some VAT rates
+            try:
+                planned = sale.plan(receipt, mark, self._model, self._ffd)
+            except sale.Unprintable as error:
+                raise Refused(str(error), device_code=None, remedy=error.remedy) from error
+            _shift_has_to_be_open(self._cleaned(by))
+            before = self._before(by)
+            try:
+                self._enter(planned, by)
+                if by.left_s() < CLOSE_RESERVE_S:
+                    raise NotSent("no time left to close the receipt")
+            except _FAILURES:
+                self._abandon(by)
+                raise
+            answer = self._make(CLOSE_RECEIPT, planned.closing, before, by)
+        with _doubtful(before):
+            closed = answers.closed_receipt(answer)
+            found = self._archive.found(closed.fd, by)
+            shift = self._shift_state(by)
+            if closed.fd <= before.last_fd or found is None or found.fp != closed.fp:
+                raise BadAnswer(f"document {closed.fd} is not the one just made")
+            if found.sign is None or found.total is None:
+                raise BadAnswer(f"document {closed.fd} is no receipt")
+        return FiscalDocument(
+            fn=before.fn,
+            fd=found.fd,
+            fp=str(found.fp),
+            shift=shift.number,
+            receipt_no=shift.receipt_no,
+            issued_at=found.issued_at,
+            sign=found.sign,
+            total=found.total,
+        )
+
+    def cancel_open(self, by: Deadline) -> None:
+        with _translated():
+            if self._session.till_state(by).mode == Mode.RECEIPT_OPEN:
+                self._cleaned(by)
+            self._before(by)
+
+    # ---- shifts ----------------------------------------------------------------------------------
+
+    def open_shift(self, cashier: Cashier, by: Deadline) -> ShiftReport:
+        return self._report(OPEN_SHIFT, BEGIN_SHIFT, DocumentType.SHIFT_OPEN, cashier, by)
+
+    def close_shift(self, cashier: Cashier, by: Deadline) -> ShiftReport:
+        return self._report(CLOSE_SHIFT, BEGIN_SHIFT_CLOSE, DocumentType.SHIFT_CLOSE, cashier, by)
+
+    # ---- paper -----------------------------------------------------------------------------------
+
+    def continue_print(self, by: Deadline) -> None:
+        with _translated():
+            state = self._session.till_state(by)
+            if state.submode in answers.PAPER_IS_OUT:
+                _no_paper()
+            if state.submode == Submode.WAITS_CONTINUE:
+                self._session.call(CONTINUE_PRINT, by)
+
+    def print_copy(self, by: Deadline) -> None:
+        with _translated():
+            self._session.call(PRINT_COPY, by)
+
+    def close(self) -> None:
+        self._forget()
+
+    # ---- how -------------------------------------------------------------------------------------
+
+    def _identified(self, by: Deadline) -> PrinterIdentity:
+        """Read once for each connection."""
+        if self._identity is not None and self._session.connected:
+            return self._identity
+        self._identity = None
+        call = self._session.call
+        device = answers.device_type(call(DEVICE_TYPE, by))
+        full = answers.full_status(call(FULL_STATUS, by))
+        table, serial = answers.STORAGE_TABLE, ""
+        with suppress(DeviceRefused):  # older firmware has no F7h, smart terminals no table 18
+            table = answers.storage_table(call(PARAMETERS, by, b"\x01"))
+        with suppress(DeviceRefused):
+            place = payload.read_table(table, 1, SERIAL_FIELD)
+            serial = answers.table_text(call(READ_TABLE, by, place))
+        fn = self._fn_status(by).fn
+        self._model = device.model
+        self._identity = PrinterIdentity(device.name, serial or full.serial, fn, full.firmware)
+        return self._identity
+
+    def _forget(self) -> None:
+        self._identity = None
+        self._session.close()
+
+    def _fn_status(self, by: Deadline) -> answers.FnStatus:
+        return answers.fn_status(self._session.call(FN_STATUS, by))
+
+    def _shift_state(self, by: Deadline) -> answers.ShiftState:
+        return answers.shift_state(self._session.call(SHIFT_STATE, by))
+
+    def _cleaned(self, by: Deadline) -> TillState:
+        """Wait for the printer, finish interrupted paper, cancel what an earlier call left open.
+
+        Raises NotReady where a person has to do something first.
+        """
+        steps = 0
+        while steps < CLEANING_STEPS_MAX:
+            state = self._session.till_state(by)
+            if state.submode in answers.PAPER_IS_OUT:
+                _no_paper()
+            elif state.submode in answers.IS_PRINTING:
+                if by.passed():
+                    raise _verdict(codes.BUSY)
+                self._session.pause()
+                continue  # bounded by the deadline
+            elif state.submode == Submode.WAITS_CONTINUE:
+                self._session.call(CONTINUE_PRINT, by)
+            elif state.mode == Mode.RECEIPT_OPEN:
+                self._session.call(CANCEL_RECEIPT, by)
+            elif state.mode == Mode.DATA_OUTPUT:
+                self._archive.finish_output(by)
+            else:
+                return state
+            steps += 1
+        raise NotReady("the till does not come to rest", device_code=None, remedy="engineer")
+
+    def _enter(self, planned: sale.Sale, by: Deadline) -> None:
+        """Everything before FF45h; the till's own subtotal proves that each line arrived."""
+        for _ in range(ENTRY_TRIES):
+            for step in planned.steps:
+                self._session.call(step.command, by, step.parameters)
+            counted = answers.subtotal(self._session.call(SUBTOTAL, by))
+            if counted == planned.total:
+                return
+            self._session.call(CANCEL_RECEIPT, by)
+        raise Refused(
+            "the till counts another total",
+            device_code=None,
+            remedy="setup",
+        )
+
+    def _make(
+        self, command: Command, parameters: bytes, before: answers.FnStatus, by: Deadline
+    ) -> bytes:
+        """Send a command that registers.  Raises InDoubt unless it surely did or did not run."""
+        try:
+            return self._session.call(command, by, parameters)
+        except (Unanswered, BadAnswer) as error:
+            raise _in_doubt(before) from error
+        except DeviceRefused:
+            with _doubtful(before):
+                after = self._fn_status(by)
+                if (after.fn, after.last_fd) != (before.fn, before.last_fd):
+                    raise BadAnswer("refused, and yet the FN has a new document") from None
+            self._abandon(by)
+            raise
+
+    def _report(
+        self,
+        command: Command,
+        begin: Command,
+        kind: DocumentType,
+        cashier: Cashier,
+        by: Deadline,
+    ) -> ShiftReport:
+        """A shift report with the cashier's tags."""
+        with _translated():
+            self._cleaned(by)
+            before = self._before(by)
+            self._begin(begin, cashier, by)
+            self._make(command, b"", before, by)
+        with _doubtful(before):
+            after = self._fn_status(by)
+            found = self._archive.found(after.last_fd, by)
+            if after.last_fd <= before.last_fd or found is None or found.type is not kind:
+                raise BadAnswer(f"document {after.last_fd} is not the report")
+            shift = found.shift or self._shift_state(by).number
+        return ShiftReport(after.fn, found.fd, str(found.fp), shift, found.issued_at)
+
+    def _begin(self, begin: Command, cashier: Cashier, by: Deadline) -> None:
+        """Give the report its cashier.  A till that refuses to begin says why at the command."""
+        try:
+            self._session.call(begin, by)
+        except DeviceRefused:
+            return
+        try:
+            for block in sale.blocks(sale.cashier_tags(cashier)):
+                self._session.call(SEND_TLV, by, block)
+        except _FAILURES:
+            self._abandon(by)
+            raise
+
+    def _abandon(self, by: Deadline) -> None:
+        """Leave nothing half done, if the till lets us; if not, the next call cleans up."""
+        if self._session.connected and not by.passed():
+            with suppress(*_FAILURES, NotReady):
+                self._cleaned(by)
+                self._before(by)
+
+    def _before(self, by: Deadline) -> answers.FnStatus:
+        """The FN before a document; one that an earlier call began there and left is cancelled."""
+        status = self._fn_status(by)
+        if status.current_document:
+            self._session.call(CANCEL_DOCUMENT, by)
+        return status
+
+
+# ---- verdicts ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _translated(*, wrong_moment_passes: bool = False) -> Iterator[None]:
+    """What till and line say, as what the caller may do; where nothing can be registered.
+
+    A receipt is not at fault when the till left the state it was brought to (somebody switched it
+    off and on): with `wrong_moment_passes` it may be tried again.
+    """
+    try:
+        yield
+    except (NotSent, Unanswered, BadAnswer) as error:
+        raise Unreachable(str(error)) from error
+    except DeviceRefused as error:
+        if wrong_moment_passes and error.device_code in codes.WRONG_MOMENT:
+            row = codes.explain(error.device_code)
+            raise NotReady(row.text, device_code=row.code, remedy=row.remedy) from error
+        raise _verdict(error.device_code) from error
+
+
+@contextmanager
+def _doubtful(before: answers.FnStatus) -> Iterator[None]:
+    """The same where a document may exist already: then any failure is a doubt."""
+    try:
+        yield
+    except _FAILURES as error:
+        raise _in_doubt(before) from error
+
+
+def _in_doubt(before: answers.FnStatus) -> InDoubt:
+    return InDoubt("sent, not confirmed", fn=before.fn, fd_before=before.last_fd)
+
+
+def _verdict(device_code: int) -> NotReady | Refused:
+    error = codes.explain(device_code)
+    kind = NotReady if error.passes else Refused
+    return kind(error.text, device_code=device_code, remedy=error.remedy)
+
+
+def _no_paper() -> NoReturn:
+    raise NotReady("нет бумаги или открыта крышка", device_code=None, remedy="paper")
+
+
+def _shift_has_to_be_open(state: TillState) -> None:
+    """Before a receipt is begun: some tills would open a shift by themselves."""
+    if state.mode == Mode.SHIFT_OPEN:
+        return
+    if state.mode == Mode.SHIFT_EXPIRED:
+        raise _verdict(codes.SHIFT_EXPIRED)
+    if state.mode == Mode.SHIFT_CLOSED:
+        raise _verdict(codes.SHIFT_NOT_OPEN)
+    if state.mode == Mode.DATE_CONFIRMATION:
+        raise _verdict(codes.CONFIRM_DATE)
+    raise NotReady(f"mode {state.mode}", device_code=None, remedy="engineer")
+
+
+def _paper(state: TillState) -> Paper:
+    if state.cover_open or state.submode in answers.PAPER_IS_OUT:
+        return Paper.OUT
+    if state.submode == Submode.WAITS_CONTINUE:
+        return Paper.WAITS_CONTINUE
+    if state.submode in answers.IS_PRINTING:
+        return Paper.PRINTING
+    return Paper.READY

@@ -1,0 +1,117 @@
+"""Questions as bytes: pure functions of what is asked.
+
+Numbers go least significant byte first, money in kopecks, text in cp1251.  Source: [SHTRIH] 4, 7.1,
+7.2.  Each raises ValueError for what its field does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kktd.model.receipt import PaymentMethod, Settlement, Sign, Subject, VatRate
+from kktd.printers.shtrih.commands import Command
+from kktd.printers.shtrih.tlv import printable
+
+NAME_BYTES_MAX: Final = 128  # [SHTRIH] FF46h
+TLV_BYTES_MAX: Final = 250  # [SHTRIH] FF0Ch, FF4Dh: whole TLVs of one command
+NOT_GIVEN: Final = 0xFF_FFFF_FFFF  # [SHTRIH] 4: the till reckons it itself
+PAYMENT_SLOTS: Final = 16
+TAX_SLOTS: Final = 6
+DEPARTMENT: Final = 0  # [SHTRIH] FF46h: 0..16; kktd keeps no departments
+
+# 8Dh counts otherwise than FF46h and tag 1054: [SHTRIH] 7.1, mapping note
+RECEIPT_KIND: Final = {Sign.SALE: 0, Sign.BUY: 1, Sign.SALE_REFUND: 2, Sign.BUY_REFUND: 3}
+
+# [SHTRIH] 7.2: place of each tender among the sixteen
+PAYMENT_SLOT: Final = {
+    PaymentMethod.CASH: 0,
+    PaymentMethod.CARD: 1,
+    PaymentMethod.PREPAID: 13,
+    PaymentMethod.CREDIT: 14,
+    PaymentMethod.OTHER: 15,
+}
+
+# [SHTRIH] 7.5: rate byte of FF46h
+VAT_BYTE: Final = {
+    VatRate.V20: 0x01,
+    VatRate.V10: 0x02,
+    VatRate.V0: 0x04,
+    VatRate.NO_VAT: 0x08,
+    VatRate.V20_120: 0x10,
+    VatRate.V10_110: 0x20,
+    VatRate.V5: 0x81,
+    VatRate.V7: 0x82,
+    VatRate.V5_105: 0x84,
+    VatRate.V7_107: 0x88,
+    VatRate.V22: 0xCB,
+    VatRate.V22_122: 0xCC,
+}
+VAT_BYTE_NANO: Final = {**VAT_BYTE, VatRate.V22: 0x90, VatRate.V22_122: 0xA0}
+NANO_MODELS: Final = frozenset({152})  # [SHTRIH] FCh: ШТРИХ-НАНО-Ф
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One line as FF46h takes it; price x quantity is within a kopeck of total."""
+
+    name: str
+    quantity_millionths: int
+    price_kopecks: int
+    total_kopecks: int
+    vat: VatRate
+    settlement: Settlement
+    subject: Subject
+
+
+def unsigned(value: int, size: int) -> bytes:
+    """`size` bytes, least significant first."""
+    if not 0 <= value < 1 << (8 * size):
+        raise ValueError(f"{value} does not fit {size} bytes")
+    return value.to_bytes(size, "little")
+
+
+def question(command: Command, password: int, parameters: bytes = b"") -> bytes:
+    """Code, password where the command has one, parameters."""
+    head = command.code + (unsigned(password, 4) if command.password else b"")
+    return head + parameters
+
+
+def read_table(table: int, row: int, field: int) -> bytes:
+    return unsigned(table, 1) + unsigned(row, 2) + unsigned(field, 1)
+
+
+def open_receipt(sign: Sign) -> bytes:
+    return unsigned(RECEIPT_KIND[sign], 1)
+
+
+def operation(sign: Sign, line: Operation, vat_byte: Mapping[VatRate, int]) -> bytes:
+    """Parameters of FF46h; the VAT sum is left to the till."""
+    return b"".join(
+        (
+            unsigned(sign, 1),
+            unsigned(line.quantity_millionths, 6),
+            unsigned(line.price_kopecks, 5),
+            unsigned(line.total_kopecks, 5),
+            unsigned(NOT_GIVEN, 5),
+            unsigned(vat_byte[line.vat], 1),
+            unsigned(DEPARTMENT, 1),
+            unsigned(line.settlement, 1),
+            unsigned(line.subject, 1),
+            printable(line.name, "cp1251", NAME_BYTES_MAX),
+        )
+    )
+
+
+def close_receipt(tendered_kopecks: Mapping[PaymentMethod, int], tax_system: int) -> bytes:
+    """Parameters of FF45h: cash as handed over, the till gives the change; taxes are its own.
+
+    `tax_system` is one bit, or 0 where the till is registered for one only.
+    """
+    sums = [0] * PAYMENT_SLOTS
+    for method, kopecks in tendered_kopecks.items():
+        sums[PAYMENT_SLOT[method]] += kopecks
+    payments = b"".join(unsigned(kopecks, 5) for kopecks in sums)
+    rounding = b"\0"
+    return payments + rounding + bytes(5 * TAX_SLOTS) + unsigned(tax_system, 1)

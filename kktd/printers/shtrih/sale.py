@@ -1,0 +1,152 @@
+"""A receipt as the commands that make it: worked out whole before the first is sent.
+
+Source: [SHTRIH] 7.1, 7.2, 7.6, 13; [FFD] 3.3, 3.4, 3.15, 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from kktd.model.money import QUANTITY_DECIMALS, Kopecks
+from kktd.model.receipt import Cashier, Line, PaymentMethod, Receipt, ReceiptType
+from kktd.printers.shtrih import payload, tlv
+from kktd.printers.shtrih.commands import LINE_TLV, OPEN_RECEIPT, OPERATION, SEND_TLV, Command
+
+MARK_NAME: Final = "kktd"  # 1085; 1084 needs both of its parts
+TAG_CONTACT: Final = 1008
+TAG_CASHIER: Final = 1021
+TAG_CASHIER_INN: Final = 1203
+TAG_USER_PROP: Final = 1084
+TAG_USER_PROP_NAME: Final = 1085
+TAG_USER_PROP_VALUE: Final = 1086
+TAG_MEASURE: Final = 2108
+CASHIER_BYTES_MAX: Final = 64
+INN_BYTES: Final = 12
+CONTACT_BYTES_MAX: Final = 64
+MARK_BYTES_MAX: Final = 200  # 1086 takes 256, the command 250 with all heads
+FFD_1_2: Final = "1.2"
+
+
+class Unprintable(ValueError):
+    """This family cannot make such a receipt; `remedy` as in `printers/remedies`."""
+
+    def __init__(self, message: str, remedy: str = "data") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command and its parameters."""
+
+    command: Command
+    parameters: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """Everything up to the close, and the close itself."""
+
+    steps: tuple[Step, ...]
+    closing: bytes  # parameters of FF45h
+    total: Kopecks
+
+
+def plan(receipt: Receipt, mark: str | None, model: int, ffd: str) -> Sale:
+    """The commands for `receipt`; raises Unprintable before anything is sent."""
+    if receipt.type is ReceiptType.CORRECTION:
+        raise Unprintable("corrections need their basis", "engineer")
+    vat_byte = payload.VAT_BYTE_NANO if model in payload.NANO_MODELS else payload.VAT_BYTE
+    try:
+        steps = [Step(OPEN_RECEIPT, payload.open_receipt(receipt.sign))]
+        for line in receipt.lines:
+            for operation in operations(line):
+                data = payload.operation(receipt.sign, operation, vat_byte)
+                steps.append(Step(OPERATION, data))
+                if ffd == FFD_1_2:
+                    steps.append(Step(LINE_TLV, tlv.byte(TAG_MEASURE, line.measure).encoded()))
+        steps += [Step(SEND_TLV, block) for block in blocks(receipt_tags(receipt, mark))]
+        tendered = {method: receipt.tendered(method) for method in PaymentMethod}
+        closing = payload.close_receipt(tendered, receipt.tax_system or 0)
+    except ValueError as error:
+        raise Unprintable(str(error)) from error
+    return Sale(tuple(steps), closing, receipt.total)
+
+
+def operations(line: Line) -> Iterator[payload.Operation]:
+    """`line` as one operation, or as two where no whole price gives its sum.
+
+    The FN wants price x quantity within a kopeck of the sum ([FFD] 6.1), and that price is the one
+    after discounts.  1.00 off seven pieces of 10.00 leaves 69.00, which no price gives: two go at
+    9.85 and five at 9.86.  Not a kopeck is lost or invented, no line is over a kopeck off.
+    """
+    quantity, total = line.quantity, line.total
+    if quantity <= 0:
+        raise Unprintable(f"quantity {quantity}")
+    price = line.price
+    if line.discount:
+        price = Kopecks(int((Decimal(total) / quantity).quantize(Decimal(1), ROUND_HALF_UP)))
+    if abs(price * quantity - total) <= 1:
+        yield _operation(line, quantity, price, total)
+        return
+    low = Kopecks(int(total // quantity))
+    dearer = total - low * quantity  # as many units cost one kopeck more: then all is exact
+    first = Kopecks(int((low * (quantity - dearer)).quantize(Decimal(1), ROUND_HALF_UP)))
+    yield _operation(line, quantity - dearer, low, first)
+    yield _operation(line, dearer, Kopecks(low + 1), Kopecks(total - first))
+
+
+def _operation(line: Line, quantity: Decimal, price: int, total: int) -> payload.Operation:
+    millionths = quantity.scaleb(QUANTITY_DECIMALS)
+    if millionths != int(millionths):
+        raise Unprintable(f"quantity {quantity} has more than six decimals")
+    return payload.Operation(
+        name=line.name,
+        quantity_millionths=int(millionths),
+        price_kopecks=price,
+        total_kopecks=total,
+        vat=line.vat,
+        settlement=line.settlement,
+        subject=line.subject,
+    )
+
+
+def cashier_tags(cashier: Cashier) -> list[tlv.Tlv]:
+    """Who answers for the document."""
+    tags = [tlv.string(TAG_CASHIER, cashier.name, CASHIER_BYTES_MAX)]
+    if cashier.inn:
+        tags.append(tlv.fixed_string(TAG_CASHIER_INN, cashier.inn, INN_BYTES))
+    return tags
+
+
+def receipt_tags(receipt: Receipt, mark: str | None) -> list[tlv.Tlv]:
+    """Tags of the whole receipt; `mark` makes it known again in the FN."""
+    tags = cashier_tags(receipt.cashier)
+    contact = receipt.customer.contact if receipt.customer else None
+    if contact:
+        tags.append(tlv.string(TAG_CONTACT, contact, CONTACT_BYTES_MAX))
+    if mark:
+        if len(mark) > MARK_BYTES_MAX:
+            raise Unprintable("the mark is too long")
+        name = tlv.string(TAG_USER_PROP_NAME, MARK_NAME, len(MARK_NAME))
+        value = tlv.string(TAG_USER_PROP_VALUE, mark, MARK_BYTES_MAX)
+        tags.append(tlv.stlv(TAG_USER_PROP, (name, value)))
+    return tags
+
+
+def blocks(tags: Iterable[tlv.Tlv]) -> Iterator[bytes]:
+    """Whole tags, as many as one command takes."""
+    block = b""
+    for tag in tags:
+        data = tag.encoded()
+        if len(data) > payload.TLV_BYTES_MAX:
+            raise Unprintable(f"tag {tag.tag} takes {len(data)} bytes")
+        if len(block) + len(data) > payload.TLV_BYTES_MAX:
+            yield block
+            block = b""
+        block += data
+    if block:
+        yield block

@@ -1,0 +1,50 @@
+"""Receipts to sell in tests."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from kktd.model.money import Kopecks
+from kktd.model.receipt import (
+    Cashier,
+    Line,
+    Payment,
+    PaymentMethod,
+    Receipt,
+    ReceiptType,
+    TaxSystem,
+    VatRate,
+    new_receipt_id,
+)
+
+CASHIER: Final = Cashier("Иванова А. П.", "123456789047")
+
+
+def a_line(
+    kopecks: int = 199_00,
+    quantity: str = "1",
+    vat: VatRate = VatRate.V20,
+    discount: int = 0,
+    name: str = "Молоко 3,2 %",
+) -> Line:
+    return Line(name, Decimal(quantity), Kopecks(kopecks), vat, Kopecks(discount))
+
+
+def a_receipt(
+    *lines: Line,
+    payments: dict[PaymentMethod, int] | None = None,
+    type: ReceiptType = ReceiptType.SALE,
+) -> Receipt:
+    """Paid by card to the kopeck unless told otherwise."""
+    lines = lines or (a_line(),)
+    tenders = payments or {PaymentMethod.CARD: sum(line.total for line in lines)}
+    return Receipt(
+        id=new_receipt_id(),
+        pos_id="POS-001",
+        type=type,
+        lines=lines,
+        payments=tuple(Payment(method, Kopecks(sum_)) for method, sum_ in tenders.items()),
+        cashier=CASHIER,
+        tax_system=TaxSystem.OSN,
+    )
