@@ -67,6 +67,9 @@ class FiscalPrinter(Protocol):
 
     def status(self, by: Deadline) -> PrinterStatus: ...
 
+    def paper(self, by: Deadline) -> Paper:
+        """Of the last document alone: one short question."""
+
     def register(self, receipt: Receipt, mark: str | None, by: Deadline) -> FiscalDocument:
         """Make the document and return what the FN gave it; does not wait for the paper.
 

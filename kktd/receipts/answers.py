@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from kktd.errors import PrinterError
 from kktd.model.fiscal import ShiftReport
 from kktd.model.money import rubles
 from kktd.model.states import IN_FN, FiscalState, OperationState
@@ -100,6 +101,15 @@ def _waiting_hint(stored: StoredReceipt) -> str:
     if stored.held:
         return "held"
     return str((stored.problem or {}).get("remedy", "waiting"))
+
+
+def problem_of(error: PrinterError) -> dict[str, Any]:
+    """What is kept and told of a printer's error."""
+    return {
+        "remedy": error.details.get("remedy", error.code.lower()),
+        "device_code": error.details.get("device_code"),
+        "reason": str(error),
+    }
 
 
 @dataclass(frozen=True, slots=True)

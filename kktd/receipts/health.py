@@ -1,15 +1,23 @@
-"""What the lane last saw of its printer, for the desk, the page and the metrics."""
+"""What is known of the printer at this moment, and the one place that asks it how it is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from kktd.printers.base import PrinterIdentity, PrinterStatus
+from kktd import log
+from kktd.clock import Clock, Deadline
+from kktd.errors import PrinterError, Unreachable
+from kktd.events import Event
+from kktd.printers.base import FiscalPrinter, Paper, PrinterIdentity, PrinterStatus
+from kktd.receipts.answers import problem_of
+
+STATUS_MS: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class LaneHealth:
-    """Immutable; the lane replaces it whole.
+    """Immutable; replaced whole, so that any thread may read it.
 
     `ready`: the printer answered and takes documents.  `remedy` names the sentence that says what a
     person should do, None when nothing.  `since_s` is the wall clock of the last change of `ready`.
@@ -21,3 +29,59 @@ class LaneHealth:
     status: PrinterStatus | None = None
     identity: PrinterIdentity | None = None
     device_code: int | None = None
+
+
+class PrinterWatch:
+    """Reads the status and keeps `health`.  Used by the lane's thread alone."""
+
+    def __init__(self, printer: FiscalPrinter, clock: Clock) -> None:
+        self._printer = printer
+        self._clock = clock
+        self.read_at_s = -1e9  # monotonic
+        self.health = LaneHealth(ready=False, remedy="printer_away", since_s=clock.wall_s())
+
+    def status(self) -> PrinterStatus:
+        """One reading; raises what the printer raises."""
+        status = self._printer.status(Deadline.after_ms(self._clock, STATUS_MS))
+        self.read_at_s = self._clock.monotonic_s()
+        if status.paper is Paper.OUT:
+            self.blocked("paper")
+        elif not self.health.ready:
+            self._connected()
+        self.health = replace(self.health, status=status)
+        return status
+
+    def blocked(self, remedy: str, device_code: int | None = None) -> None:
+        """It answers, or does not, and takes no documents."""
+        since_s = self._clock.wall_s() if self.health.ready else self.health.since_s
+        self.health = replace(
+            self.health, ready=False, remedy=remedy, since_s=since_s, device_code=device_code
+        )
+
+    def lost(self, error: PrinterError) -> dict[str, Any]:
+        """A call ended without a document; returns what to tell those who wait."""
+        problem = problem_of(error)
+        if isinstance(error, Unreachable):
+            problem["remedy"] = "printer_away"
+        if self.health.ready or self.health.remedy != problem["remedy"]:
+            away = isinstance(error, Unreachable)
+            log.event(Event.PRINTER_LOST if away else Event.KKT_NOT_READY, facts=problem)
+        self.blocked(problem["remedy"], problem["device_code"])
+        return problem
+
+    def _connected(self) -> None:
+        identity = self._printer.identify(Deadline.after_ms(self._clock, STATUS_MS))
+        self.health = replace(
+            self.health,
+            ready=True,
+            remedy=None,
+            since_s=self._clock.wall_s(),
+            identity=identity,
+            device_code=None,
+        )
+        log.event(
+            Event.PRINTER_CONNECTED,
+            model=identity.model,
+            serial=identity.serial,
+            fn=identity.fn,
+        )

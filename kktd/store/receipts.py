@@ -87,18 +87,14 @@ def find(db: Db, receipt_id: str) -> StoredReceipt:
     raise NotFound("no such receipt", receipt_id=receipt_id)
 
 
-def find_at_printer(db: Db, *states: FiscalState, held: bool | None = None) -> list[StoredReceipt]:
-    """Receipts in these states in the order they were accepted."""
-    marks = ",".join("?" * len(states))
+def find_at_printer(db: Db) -> list[StoredReceipt]:
+    """Everything the printer has not finished, in the order it was accepted."""
     rows = db.execute(
         f"""SELECT {_COLUMNS} FROM receipts
-            WHERE print_state IN ({marks})
-              AND print_state IN ('accepted', 'printing', 'in_doubt', 'registered')
-            ORDER BY hlc_local_time, hlc_logical_counter""",
-        states,
+            WHERE print_state IN ('accepted', 'printing', 'in_doubt', 'registered')
+            ORDER BY hlc_local_time, hlc_logical_counter"""
     )
-    found = [_from_row(row) for row in rows]
-    return found if held is None else [one for one in found if one.held == held]
+    return [_from_row(row) for row in rows]
 
 
 def advance(db: Db, receipt_id: str, step: Step, was: FiscalState) -> FiscalState:
@@ -168,6 +164,12 @@ def confirm(
     _exactly_one(db, receipt_id, was)
 
 
+def find_known_documents(db: Db, fn: str, after_fd: int) -> frozenset[int]:
+    """Documents of this FN past `after_fd` that belong to receipts of ours."""
+    rows = db.execute("SELECT fd FROM receipts WHERE fn = ? AND fd > ?", (fn, after_fd))
+    return frozenset(int(str(fd)) for (fd,) in rows)
+
+
 def note_problem(db: Db, receipt_id: str, problem: dict[str, Any] | None) -> None:
     """Why a receipt waits, is in doubt or was refused; None clears it."""
     db.execute(
@@ -179,6 +181,11 @@ def note_problem(db: Db, receipt_id: str, problem: dict[str, Any] | None) -> Non
 def hold(db: Db, receipt_id: str) -> None:
     """Stop printing it by itself: a person chooses «напечатать / отменить»."""
     _mark_held(db, receipt_id, 1)
+
+
+def hold_waiting(db: Db) -> None:
+    """Hold everything that waits: its shift has ended."""
+    db.execute("UPDATE receipts SET held = 1 WHERE print_state = 'accepted'")
 
 
 def release(db: Db, receipt_id: str) -> None:

@@ -92,6 +92,15 @@ def close_session(db: Db, session_id: str, report: dict[str, Any] | None, now_s:
     )
 
 
+def close_shift(db: Db, fn: str, shift_number: int, now_s: int) -> None:
+    """The other tills on the same printer share its shift: their rows end with it."""
+    db.execute(
+        """UPDATE pos_sessions SET status = 'closed', closed_at = ?3, last_updated = ?3
+           WHERE fn = ?1 AND shift_number <= ?2 AND status != 'closed'""",
+        (fn, shift_number, now_s),
+    )
+
+
 def book_receipt(db: Db, session_id: str, receipt: Receipt, now_s: int) -> None:
     """Add every tender where it belongs: one transaction row and one balance each."""
     refund = receipt.type is ReceiptType.REFUND

@@ -1,0 +1,294 @@
+"""The transactions of the lane: each function is one, and leaves the till consistent.
+
+Intent before the device acts; outcome, balances, answer and event together (contract 2.10).
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import Any
+
+from kktd.clock import Clock
+from kktd.errors import PrinterError
+from kktd.events import Event
+from kktd.model.fiscal import FiscalDocument, ShiftReport
+from kktd.model.receipt import ReceiptId
+from kktd.model.states import FiscalState, OperationState, Step
+from kktd.printers.base import PrinterStatus
+from kktd.receipts.answers import (
+    Answer,
+    ShiftTotals,
+    operation_answer,
+    problem_of,
+    receipt_answer,
+    report_result,
+)
+from kktd.receipts.desk import queue_place
+from kktd.store import journal, keys, operations, receipts, sessions
+from kktd.store.connection import Db
+from kktd.store.operations import Operation, OperationKind
+from kktd.store.receipts import Intent, StoredReceipt
+from kktd.store.sessions import Session
+from kktd.store.store import Store
+
+
+def mark_of(receipt_id: ReceiptId) -> str:
+    """The receipt id in base32, 26 characters: fits tag 1086 and survives any code page."""
+    return base64.b32encode(uuid.UUID(receipt_id).bytes).decode("ascii").rstrip("=")
+
+
+def intent_from(status: PrinterStatus, mark: str | None) -> Intent:
+    return Intent(status.serial, status.fn, status.last_fd, status.shift_number, mark)
+
+
+class Books:
+    """Writes what the lane did.  One lane, one thread."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    # ---- receipts ---------------------------------------------------------------------------
+
+    def begin(self, stored: StoredReceipt, intent: Intent) -> None:
+        """On disk before the device is asked; raises StaleState if it was cancelled meanwhile."""
+        self._store.write(lambda db: receipts.begin_printing(db, stored.id, intent, self._now_s()))
+
+    def confirm(
+        self, stored: StoredReceipt, was: FiscalState, document: FiscalDocument, *, printed: bool
+    ) -> Answer:
+        """The FN holds it: numbers, balances, event and answer in one transaction."""
+
+        def work(db: Db) -> Answer:
+            now_s = self._now_s()
+            receipts.confirm(db, stored.id, was, document, now_s)
+            if printed:
+                receipts.advance(db, stored.id, Step.FINISH_PAPER, FiscalState.REGISTERED)
+            session_id = sessions.ensure(
+                db, stored.receipt.pos_id, document.fn, document.shift, now_s
+            )
+            sessions.book_receipt(db, session_id, stored.receipt, now_s)
+            settled = was is FiscalState.IN_DOUBT
+            self._keep(
+                db,
+                Event.KKT_DOUBT_SETTLED if settled else Event.KKT_PRINT_SUCCESS,
+                receipt_id=stored.id,
+                fn=document.fn,
+                fd=document.fd,
+            )
+            return self._final_answer(db, stored.id)
+
+        return self._store.write(work)
+
+    def refuse(self, stored: StoredReceipt, error: PrinterError) -> Answer:
+        """The printer said no for good."""
+
+        def work(db: Db) -> Answer:
+            receipts.advance(db, stored.id, Step.REFUSE, FiscalState.PRINTING)
+            receipts.note_problem(db, stored.id, problem_of(error))
+            self._keep(db, Event.KKT_PRINT_REFUSED, receipt_id=stored.id, **problem_of(error))
+            return self._final_answer(db, stored.id)
+
+        return self._store.write(work)
+
+    def give_back(
+        self, stored: StoredReceipt, was: FiscalState, problem: dict[str, Any] | None
+    ) -> Answer:
+        """Surely not registered: it waits again."""
+
+        def work(db: Db) -> Answer:
+            receipts.advance(db, stored.id, Step.RETURN, was)
+            receipts.note_problem(db, stored.id, problem)
+            if was is FiscalState.IN_DOUBT:
+                self._keep(db, Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=None)
+            return self._present_answer(db, stored.id)
+
+        return self._store.write(work)
+
+    def lose(self, stored: StoredReceipt) -> Answer:
+        """Sent, unanswered."""
+
+        def work(db: Db) -> Answer:
+            receipts.advance(db, stored.id, Step.LOSE, FiscalState.PRINTING)
+            self._keep(db, Event.KKT_IN_DOUBT, receipt_id=stored.id)
+            return self._present_answer(db, stored.id)
+
+        return self._store.write(work)
+
+    def ask_person(self, stored: StoredReceipt, remedy: str, facts: dict[str, object]) -> Answer:
+        """The FN cannot settle it: say so, once for each reason."""
+        problem = {"remedy": remedy, **facts}
+
+        def work(db: Db) -> Answer:
+            if stored.problem != problem:
+                receipts.note_problem(db, stored.id, problem)
+                self._keep(db, Event.KKT_DOUBT_ASKS, receipt_id=stored.id, **problem)
+            return self._present_answer(db, stored.id)
+
+        return self._store.write(work)
+
+    def wait(self, stored: StoredReceipt, problem: dict[str, Any]) -> Answer:
+        """Nothing was sent; note why."""
+
+        def work(db: Db) -> Answer:
+            if stored.problem != problem:
+                receipts.note_problem(db, stored.id, problem)
+            return self._present_answer(db, stored.id)
+
+        return self._store.write(work)
+
+    def hold(self, stored: StoredReceipt) -> Answer:
+        """Too old to print by itself: a person chooses."""
+
+        def work(db: Db) -> Answer:
+            receipts.hold(db, stored.id)
+            self._keep(db, Event.RECEIPT_HELD, receipt_id=stored.id)
+            return self._present_answer(db, stored.id)
+
+        return self._store.write(work)
+
+    def finish_paper(self, registered: list[StoredReceipt]) -> None:
+        """Their paper is out."""
+
+        def work(db: Db) -> None:
+            for stored in registered:
+                receipts.advance(db, stored.id, Step.FINISH_PAPER, FiscalState.REGISTERED)
+                receipts.note_problem(db, stored.id, None)
+
+        self._store.write(work)
+
+    def note_paper(self, stored: StoredReceipt, problem: dict[str, Any]) -> None:
+        """Why the paper is not finished; written once."""
+        if stored.problem != problem:
+            self._store.write(lambda db: receipts.note_problem(db, stored.id, problem))
+
+    def drop_copy(self, stored: StoredReceipt, *, printed: bool) -> None:
+        """The copy is out, or cannot be made."""
+
+        def work(db: Db) -> None:
+            receipts.drop_copy(db, stored.id)
+            if printed:
+                self._keep(db, Event.KKT_COPY_PRINTED, receipt_id=stored.id)
+
+        self._store.write(work)
+
+    def find_intent(self, stored: StoredReceipt) -> tuple[Intent, frozenset[int]]:
+        """Its last intent, and the documents of other receipts made since."""
+
+        def query(db: Db) -> tuple[Intent, frozenset[int]]:
+            intent = receipts.find_intent(db, stored.id)
+            return intent, receipts.find_known_documents(db, intent.fn, intent.last_fd)
+
+        return self._store.read(query)
+
+    def is_last(self, stored: StoredReceipt) -> bool:
+        """Whether no receipt of ours came after it in its FN."""
+        document = stored.document
+        return document is not None and not self._store.read(
+            lambda db: receipts.find_known_documents(db, document.fn, document.fd)
+        )
+
+    # ---- shift ------------------------------------------------------------------------------
+
+    def find_operation_intent(self, operation: Operation) -> Intent:
+        """Its intent."""
+        return self._store.read(lambda db: operations.find_intent(db, operation.id))
+
+    def accept_shift_opening(self, stored: StoredReceipt) -> Operation:
+        """The first sale opens the shift: an operation of its own, without a caller."""
+        operation_id = str(uuid.uuid4())
+
+        def work(db: Db) -> Operation:
+            operations.accept(
+                db,
+                operation_id,
+                stored.receipt.pos_id,
+                OperationKind.SHIFT_OPEN,
+                stored.receipt.cashier,
+                self._now_s(),
+            )
+            return operations.find(db, operation_id)
+
+        return self._store.write(work)
+
+    def begin_operation(self, operation: Operation, intent: Intent) -> None:
+        """On disk before the device is asked."""
+        self._store.write(lambda db: operations.begin(db, operation.id, intent, self._now_s()))
+
+    def finish_operation(
+        self, operation: Operation, was: OperationState, report: ShiftReport, *, offline: bool
+    ) -> Answer:
+        """The FN holds the report: the session begins or ends with it."""
+
+        def work(db: Db) -> Answer:
+            now_s = self._now_s()
+            session_id = sessions.ensure(db, operation.pos_id, report.fn, report.shift, now_s)
+            totals = _totals(sessions.find_last(db, operation.pos_id))
+            result = report_result(operation.kind, report, totals, offline=offline)
+            if operation.kind is OperationKind.Z_REPORT:
+                sessions.close_session(db, session_id, result, now_s)
+                sessions.close_shift(db, report.fn, report.shift, now_s)
+                receipts.hold_waiting(db)  # nothing of this shift prints into the next unasked
+            operations.finish(db, operation.id, Step.CONFIRM, was, result, now_s)
+            opened = operation.kind is OperationKind.SHIFT_OPEN
+            self._keep(
+                db,
+                Event.SHIFT_OPENED if opened else Event.SHIFT_CLOSED,
+                shift=report.shift,
+                fd=report.fd,
+            )
+            answer = operation_answer(operations.find(db, operation.id))
+            keys.store_operation_answer(db, operation.id, answer.status, answer.as_stored())
+            return answer
+
+        return self._store.write(work)
+
+    def refuse_operation(
+        self, operation: Operation, was: OperationState, code: str, problem: dict[str, Any]
+    ) -> Answer:
+        """It did not run and will not."""
+
+        def work(db: Db) -> Answer:
+            result = {"code": code, **problem}
+            operations.finish(db, operation.id, Step.REFUSE, was, result, self._now_s())
+            self._keep(db, Event.SHIFT_OPERATION_REFUSED, kind=operation.kind, **result)
+            answer = operation_answer(operations.find(db, operation.id))
+            keys.store_operation_answer(db, operation.id, answer.status, answer.as_stored())
+            return answer
+
+        return self._store.write(work)
+
+    def lose_operation(self, operation: Operation) -> Answer:
+        """Sent, unanswered."""
+
+        def work(db: Db) -> Answer:
+            operations.lose(db, operation.id)
+            self._keep(db, Event.SHIFT_OPERATION_IN_DOUBT, kind=operation.kind)
+            return operation_answer(operations.find(db, operation.id))
+
+        return self._store.write(work)
+
+    # ---- shared -----------------------------------------------------------------------------
+
+    def _final_answer(self, db: Db, receipt_id: str) -> Answer:
+        answer = self._present_answer(db, receipt_id)
+        keys.store_receipt_answer(db, receipt_id, answer.status, answer.as_stored())
+        return answer
+
+    def _present_answer(self, db: Db, receipt_id: str) -> Answer:
+        stored = receipts.find(db, receipt_id)
+        return receipt_answer(stored, queue_place(db, stored))
+
+    def _keep(
+        self, db: Db, event: Event, *, receipt_id: str | None = None, **facts: object
+    ) -> None:
+        journal.append(db, event, int(self._clock.wall_s() * 1000), receipt_id=receipt_id, **facts)
+
+    def _now_s(self) -> int:
+        return int(self._clock.wall_s())
+
+
+def _totals(session: Session) -> ShiftTotals:
+    cash, card, *_ = session.balances.values()
+    return ShiftTotals(cash, card, session.sales_total, session.refunds_total)

@@ -1,0 +1,170 @@
+"""The lane of one printer: its only caller.  One job a step, in an order that is safe.
+
+`step(now) -> next_due`: no thread and no waiting of its own, so that a simulation can drive it.
+Doubt holds the lane: nothing is sent while the fate of an earlier document is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kktd.clock import Clock
+from kktd.errors import PrinterError, StaleState
+from kktd.model.states import FiscalState, OperationState
+from kktd.printers.base import FiscalPrinter, Paper, Shift
+from kktd.receipts.answers import operation_answer
+from kktd.receipts.books import Books
+from kktd.receipts.health import LaneHealth, PrinterWatch
+from kktd.receipts.saga import Saga
+from kktd.receipts.shifts import Shifts
+from kktd.receipts.waiters import Waiters
+from kktd.store import operations, receipts
+from kktd.store.connection import Db
+from kktd.store.operations import Operation, OperationKind
+from kktd.store.receipts import StoredReceipt
+from kktd.store.store import Store
+
+PROBE_S: Final = 2.0  # idle: is the printer still there, is paper back
+RETRY_S: Final = 1.0  # it was away or not ready
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRules:
+    """The settings the lane reads; swapped whole between steps."""
+
+    auto_print_s: int
+    open_shift_on_sale: bool
+    mark_documents: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Everything unfinished at the printer, in one snapshot."""
+
+    receipts: list[StoredReceipt]
+    operations: list[Operation]
+    copies: list[StoredReceipt]
+
+    def in_state(self, state: FiscalState) -> list[StoredReceipt]:
+        return [stored for stored in self.receipts if stored.state is state]
+
+
+class Lane:
+    """Owns `printer`.  `step` runs in one thread; `health` may be read from any."""
+
+    def __init__(
+        self,
+        printer: FiscalPrinter,
+        store: Store,
+        clock: Clock,
+        waiters: Waiters,
+        rules: LaneRules,
+        *,
+        offline: Callable[[], bool],
+        registered: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._waiters = waiters
+        self._books = Books(store, clock)
+        self._watch = PrinterWatch(printer, clock)
+        self._saga = Saga(printer, self._watch, self._books, clock, waiters, registered)
+        self._shifts = Shifts(printer, self._watch, self._books, store, clock, waiters, offline)
+        self.rules = rules
+        self.stopping = False
+
+    @property
+    def health(self) -> LaneHealth:
+        return self._watch.health
+
+    def step(self, now_s: float) -> float:
+        """Do the next job; returns when to look again (monotonic s)."""
+        try:
+            wait_s = self._next_job(now_s)
+        except StaleState:
+            wait_s = 0.0  # a caller moved it between our read and our write: look again
+        except PrinterError as error:
+            self._tell_waiting(self._watch.lost(error))
+            wait_s = RETRY_S
+        return self._clock.monotonic_s() + wait_s
+
+    def _next_job(self, now_s: float) -> float:
+        work = self._store.read(_find_work)
+        self._saga.declare_doubt(work.in_state(FiscalState.PRINTING))
+        for stored in work.in_state(FiscalState.IN_DOUBT):
+            return self._saga.settle(stored)
+        for operation in work.operations:
+            if operation.state is OperationState.IN_DOUBT:
+                return self._shifts.settle(operation)
+        if unfinished := work.in_state(FiscalState.REGISTERED):
+            wait_s = self._saga.finish_paper(unfinished)
+            if wait_s is None:
+                self._tell_waiting({"remedy": "paper"})
+                return RETRY_S
+            return wait_s
+        if self.stopping:
+            return PROBE_S
+        return self._run_waiting(work, now_s)
+
+    def _run_waiting(self, work: Work, now_s: float) -> float:
+        """Copies, then shift openings, then receipts as they came, then Z-reports."""
+        for stored in work.copies:
+            self._saga.print_copy(stored)
+            return 0.0
+        for operation in work.operations:
+            if operation.kind is OperationKind.SHIFT_OPEN:
+                self._shifts.run(operation)
+                return 0.0
+        for stored in work.in_state(FiscalState.ACCEPTED):
+            if stored.held:
+                continue
+            if self._too_old(stored):
+                self._waiters.publish(stored.id, self._books.hold(stored))
+                return 0.0
+            return self._print(stored, work.operations)
+        for operation in work.operations:
+            self._shifts.run(operation)
+            return 0.0
+        if now_s - self._watch.read_at_s >= PROBE_S:
+            self._watch.status()
+        return PROBE_S
+
+    def _print(self, stored: StoredReceipt, waiting: list[Operation]) -> float:
+        status = self._watch.status()
+        if status.paper is Paper.OUT:
+            self._tell_waiting({"remedy": "paper"})
+            return RETRY_S
+        if status.shift is Shift.OPEN:
+            self._saga.print(stored, status, mark_document=self.rules.mark_documents)
+            return 0.0
+        if status.shift is Shift.CLOSED and self.rules.open_shift_on_sale:
+            self._shifts.run(self._books.accept_shift_opening(stored))
+            return 0.0
+        remedy = "shift_expired" if status.shift is Shift.EXPIRED else "shift_closed"
+        self._waiters.publish(stored.id, self._books.wait(stored, {"remedy": remedy}))
+        for operation in waiting:  # the Z-report that would let it print
+            self._shifts.run(operation)
+            return 0.0
+        return RETRY_S
+
+    def _too_old(self, stored: StoredReceipt) -> bool:
+        """By the wall clock, since it has to hold over restarts; one that went back means old."""
+        age_s = self._clock.wall_s() - stored.created_at_s
+        return not -1 <= age_s <= self.rules.auto_print_s
+
+    def _tell_waiting(self, problem: dict[str, Any]) -> None:
+        """Nobody waits for a printer that is not there: tell each caller how it stands."""
+        work = self._store.read(_find_work)
+        for stored in work.in_state(FiscalState.ACCEPTED):
+            if not stored.held:
+                self._waiters.publish(stored.id, self._books.wait(stored, problem))
+        for operation in work.operations:
+            self._waiters.publish(operation.id, operation_answer(operation))
+
+
+def _find_work(db: Db) -> Work:
+    return Work(
+        receipts.find_at_printer(db), operations.find_open(db), receipts.find_copies_asked(db)
+    )

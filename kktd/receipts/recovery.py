@@ -1,0 +1,67 @@
+"""Before the API opens: what was under way when the daemon stopped is named, nothing is asked yet.
+
+Milliseconds, no device: `printing` becomes `in_doubt`; the lane settles it later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kktd import log
+from kktd.clock import Clock
+from kktd.events import Event
+from kktd.model.money import rubles
+from kktd.model.receipt import PaymentMethod
+from kktd.store import journal, operations, receipts, sessions
+from kktd.store.connection import Db
+from kktd.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """For the log, the metrics and the first status line."""
+
+    in_doubt: int
+    queued: int
+    sessions: tuple[str, ...]  # pos_id of every shift found open
+
+
+def recover(store: Store, clock: Clock, pos_ids: tuple[str, ...]) -> Recovered:
+    """Bring every row into a state that is true after a stop, and check the drawer (§5.4.1)."""
+    now_s = int(clock.wall_s())
+
+    def work(db: Db) -> Recovered:
+        doubtful = receipts.recover(db)
+        for receipt_id in doubtful:
+            journal.append(db, Event.KKT_IN_DOUBT, now_s * 1000, receipt_id=receipt_id)
+            log.event(Event.KKT_IN_DOUBT, receipt_id=receipt_id, error="stopped while printing")
+        lost = operations.recover(db)
+        found = tuple(pos_id for pos_id in pos_ids if _restore_session(db, pos_id, now_s))
+        return Recovered(len(doubtful) + len(lost), receipts.count_queued(db), found)
+
+    return store.write(work)
+
+
+def _restore_session(db: Db, pos_id: str, now_s: int) -> bool:
+    session = sessions.find_open(db, pos_id)
+    if session is None:
+        log.event(Event.SESSION_MISSING, pos_id=pos_id)
+        return False
+    unsynced = sessions.count_unsynced_transactions(db, pos_id)
+    log.event(
+        Event.SESSION_RESTORED,
+        pos_id=pos_id,
+        session_id=session.session_id,
+        cash_balance=rubles(session.balances[PaymentMethod.CASH]),
+        card_balance=rubles(session.balances[PaymentMethod.CARD]),
+        opened_at=session.opened_at_s,
+        unsynced_transactions=unsynced,
+    )
+    different = sessions.reconcile(db, session.session_id, now_s)
+    if different:
+        facts = {method: [rubles(a), rubles(b)] for method, (a, b) in different.items()}
+        log.event(Event.BALANCE_MISMATCH, pos_id=pos_id, level="ERROR", facts=facts)
+        journal.append(db, Event.BALANCE_MISMATCH, now_s * 1000, pos_id=pos_id, facts=facts)
+    else:
+        log.event(Event.SESSION_RECONCILED, pos_id=pos_id)
+    return True

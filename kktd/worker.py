@@ -1,0 +1,73 @@
+"""The thin shell around a pure step: a thread, a wake-up, a promise of the next sign of life."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from kktd import log
+from kktd.clock import Clock
+from kktd.errors import KktdError
+from kktd.events import Event
+
+FAILED_WAIT_S: Final = 1.0  # after a step that raised: neither a spin nor a stop
+SLACK_S: Final = 5.0  # a waiting thread may be late by this much on a loaded till
+
+
+class Worker:
+    """Runs `step(now) -> next_due` (monotonic s) in one thread until stopped.
+
+    `step_max_s` is the longest a step may take; `on_time_until_s` is what the watchdog compares.
+    """
+
+    def __init__(
+        self, name: str, step: Callable[[float], float], clock: Clock, step_max_s: float
+    ) -> None:
+        self.name = name
+        self._step = step
+        self._clock = clock
+        self._step_max_s = step_max_s
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.on_time_until_s = clock.monotonic_s() + step_max_s
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is work: do not wait for the time it asked for."""
+        self._wake.set()
+
+    def ask_stop(self) -> None:
+        """End after the step in hand."""
+        self._stop.set()
+        self._wake.set()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end; whether it came."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def on_time(self) -> bool:
+        return self._clock.monotonic_s() <= self.on_time_until_s
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            now_s = self._clock.monotonic_s()
+            self.on_time_until_s = now_s + self._step_max_s
+            try:
+                due_s = self._step(now_s)
+            except KktdError as error:
+                log.event(
+                    Event.WORKER_FAILED, worker=self.name, error=error.code, facts=error.details
+                )
+                due_s = self._clock.monotonic_s() + FAILED_WAIT_S
+            except Exception as error:  # noqa: BLE001 - a thread's top: logged, counted, goes on
+                log.event(Event.WORKER_FAILED, worker=self.name, error=repr(error))
+                due_s = self._clock.monotonic_s() + FAILED_WAIT_S
+            wait_s = max(0.0, due_s - self._clock.monotonic_s())
+            self.on_time_until_s = self._clock.monotonic_s() + wait_s + SLACK_S
+            self._wake.wait(wait_s)
