@@ -44,7 +44,10 @@ class Item:
 
     @classmethod
     def from_record(cls, record: list[Any]) -> Item:
-        return cls(*record[:-1], tlv.decode_all(bytes.fromhex(record[-1])))
+        *own, tags = record
+        item = cls(*own)
+        item.tags = tlv.decode_all(bytes.fromhex(tags))
+        return item
 
 
 @dataclass(slots=True)
