@@ -1,12 +1,48 @@
-"""A port in memory with a simulated printer at its far end, under a virtual clock."""
+"""A port in memory with a simulated device at its far end, under a virtual clock."""
 
 from __future__ import annotations
 
-from rig.printer import SimulatedPrinter
+from typing import Protocol
+
+from rig.link import Link
 
 from kktd.clock import Deadline
 from kktd.wire.port import PortGone
 from tests.support.clock import VirtualClock
+
+
+class Device(Protocol):
+    """What `rig.printer.SimulatedPrinter` shows to a line."""
+
+    def receive(self, data: bytes, now_s: float) -> None: ...
+
+    def transmit(self, now_s: float) -> bytes: ...
+
+    def next_due_s(self) -> float | None: ...
+
+    def is_up(self, now_s: float) -> bool: ...
+
+    def reconnect(self, now_s: float) -> int: ...
+
+    def drops(self) -> int: ...
+
+
+class LinkDevice:
+    """A bare `rig.link.Link` as a Device, for tests of the exchange alone."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.receive = link.receive
+        self.transmit = link.transmit
+        self.next_due_s = link.next_due_s
+        self.is_up = link.is_up
+
+    def reconnect(self, now_s: float) -> int:
+        self.link.reconnect(now_s)
+        return self.link.wire.drops
+
+    def drops(self) -> int:
+        return self.link.wire.drops
 
 
 class MemoryPort:
@@ -17,9 +53,9 @@ class MemoryPort:
     """
 
     def __init__(
-        self, printer: SimulatedPrinter, clock: VirtualClock, *, hangs_up: bool = True
+        self, device: Device, clock: VirtualClock, *, hangs_up: bool = True
     ) -> None:
-        self._printer = printer
+        self._device = device
         self._clock = clock
         self._hangs_up = hangs_up
         self._open = False
@@ -37,9 +73,9 @@ class MemoryPort:
             return
         now_s = self._clock.monotonic_s()
         if self._hangs_up:
-            if not self._printer.is_up(now_s):
+            if not self._device.is_up(now_s):
                 raise PortGone("nobody listens")
-            self._drops_seen = self._printer.reconnect(now_s)
+            self._drops_seen = self._device.reconnect(now_s)
         self._open = True
         self._arrived = b""
 
@@ -49,7 +85,7 @@ class MemoryPort:
     def read(self, max_bytes: int, by: Deadline) -> bytes:
         self._receive()
         while not self._arrived and not by.passed():
-            due_s = self._printer.next_due_s()
+            due_s = self._device.next_due_s()
             self._clock.advance_to(by.at_s if due_s is None else min(due_s, by.at_s))
             self._receive()
         data, self._arrived = self._arrived[:max_bytes], self._arrived[max_bytes:]
@@ -57,7 +93,7 @@ class MemoryPort:
 
     def write(self, data: bytes, by: Deadline) -> None:
         self._check()
-        self._printer.receive(data, self._clock.monotonic_s())
+        self._device.receive(data, self._clock.monotonic_s())
         self.bytes_sent += len(data)
         self._receive()
 
@@ -67,7 +103,7 @@ class MemoryPort:
 
     def _receive(self) -> None:
         """Bytes that made it before the line dropped are still read."""
-        data = self._printer.transmit(self._clock.monotonic_s())
+        data = self._device.transmit(self._clock.monotonic_s())
         self.bytes_received += len(data)
         self._arrived += data
         if not self._arrived:
@@ -76,5 +112,5 @@ class MemoryPort:
     def _check(self) -> None:
         if not self._open:
             raise PortGone("the port is not open")
-        if self._hangs_up and self._printer.drops() != self._drops_seen:
+        if self._hangs_up and self._device.drops() != self._drops_seen:
             raise PortGone("the line dropped")

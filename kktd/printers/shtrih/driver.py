@@ -86,6 +86,10 @@ class ShtrihPrinter:
             clock=full.clock,
         )
 
+    def paper(self, by: Deadline) -> Paper:
+        with _translated():
+            return _paper(self._session.till_state(by))
+
     def archived(self, fd: int, by: Deadline) -> ArchivedDocument | None:
         with _translated():
             return self._archive.document(fd, by)
