@@ -102,13 +102,11 @@ class ShtrihExchange:
         raise NotSent("the printer does not take a command")
 
     def _drop_old_answer(self, token: Token, by: Deadline) -> None:
-        if token.kind is Kind.ACK:
-            found = self._next_answer(by.within_ms(OLD_ANSWER_MS))
-            if found is None:
-                return
-            token = found
-        if token.kind is Kind.FRAME:
+        found = self._next_answer(by.within_ms(OLD_ANSWER_MS)) if token.kind is Kind.ACK else token
+        if found is not None and found.kind is Kind.FRAME:
             self._say(ACK, by)
+        else:
+            self._silence(by)
 
     # ---- the frame and its answer ----------------------------------------------------------------
 
@@ -144,37 +142,47 @@ class ShtrihExchange:
         raise Unanswered("silence after the command")
 
     def _fetch(self, token: Token, last: Deadline, by: Deadline) -> bytes:
-        """The answer of an accepted command, repeated until it arrives whole and confirmed."""
-        found: Token | None = token if token.kind in _ANSWERS else None
+        """The answer of an accepted command, repeated until it arrives whole and confirmed.
+
+        A till that works may be silent until `last`; a damaged answer is asked for again even
+        later, as long as `by` allows.  Raises Unanswered.
+        """
+        found = token if token.kind in _ANSWERS else self._next_answer(last.within_ms(POKE_MS))
         repeats = 0
-        while True:
-            if found is None:
-                found = self._next_answer(last.within_ms(POKE_MS))
-            if found is not None and found.kind is Kind.FRAME:
-                self._say(ACK, by)
-                return found.payload
+        while found is None or found.kind is not Kind.FRAME:
             self._clean = False
             if found is not None:
                 repeats += 1
+                self._silence(by)  # ENQ in the middle of a damaged frame would be lost in it
                 if found.kind is Kind.DAMAGED:
                     self._say(NAK, by)
-            if last.passed() or repeats > REPEAT_TRIES:
-                raise Unanswered("no whole answer came")
-            found = self._ask_again(last)
+            late = last.passed()
+            found = self._ask_again(by)
+            if repeats > REPEAT_TRIES or by.passed() or (found is None and late):
+                break
+        if found is None or found.kind is not Kind.FRAME:
+            raise Unanswered("no whole answer came")
+        self._say(ACK, by)
+        return found.payload
 
-    def _ask_again(self, last: Deadline) -> Token | None:
-        """ENQ until the device repeats or says that it still works (None); raises Unanswered."""
+    def _ask_again(self, by: Deadline) -> Token | None:
+        """ENQ until the device repeats its answer, whole or not; None while it still works.
+
+        Raises Unanswered when it holds no answer (any more).
+        """
         for _ in range(ENQ_TRIES):
-            token = self._enq(last)
+            token = self._enq(by)
             if token is not None and token.kind is Kind.NAK:
-                token = self._settle(last)
+                token = self._settle(by)
                 if token is None:
                     raise Unanswered("the device holds no answer any more")
-            if token is not None and token.kind in _TAKEN:
-                return token if token.kind in _ANSWERS else None
-            if last.passed():
+            if token is not None and token.kind is Kind.ACK:
+                return self._next_answer(by.within_ms(POKE_MS))
+            if token is not None and token.kind in _ANSWERS:
+                return token
+            if by.passed():
                 break
-            self._settle(last)
+            self._silence(by)
         return None  # busy and deaf, as some are while they work: the wait goes on
 
     # ---- the line -----------------------------------------------------------------------------
@@ -219,6 +227,12 @@ class ShtrihExchange:
             if token is None or token.kind in _TAKEN:
                 return token
         return None
+
+    def _silence(self, by: Deadline) -> None:
+        """Wait until the line is silent, whatever it brings meanwhile."""
+        babble = by.within_ms(BABBLE_MS)
+        while not babble.passed() and self._next(babble.within_ms(QUIET_MS)) is not None:
+            pass
 
     def _next(self, by: Deadline) -> Token | None:
         """The next token; None at the deadline, TORN for a frame that the line cut short."""

@@ -1,0 +1,132 @@
+"""A whole till in one thread under a virtual clock: desk, store, lane, driver, wire, simulated printer.
+
+`crash()` is a kill: everything in memory is gone, the file and the FN stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from pathlib import Path
+
+from rig.faults import Faults
+from rig.printer import SimulatedPrinter
+
+from kktd.clock import HybridClock
+from kktd.config import PrinterSettings
+from kktd.model.receipt import Receipt
+from kktd.printers.shtrih.driver import ShtrihPrinter
+from kktd.receipts.answers import Answer, Ticket
+from kktd.receipts.desk import Desk, DeskRules
+from kktd.receipts.lane import Lane, LaneRules
+from kktd.receipts.recovery import recover
+from kktd.receipts.waiters import Waiters
+from kktd.store import receipts
+from kktd.store.operations import OperationKind
+from kktd.store.receipts import StoredReceipt
+from kktd.store.store import Store
+from tests.support.clock import VirtualClock
+from tests.support.port import MemoryPort
+from tests.support.receipts import CASHIER
+
+POS_ID = "POS-001"
+
+
+class TillBench:
+    """What a test does at a till.  Steps run only when asked for."""
+
+    def __init__(
+        self, folder: Path, *, capacity: int = 200, max_unprinted: int = 10, hangs_up: bool = True
+    ) -> None:
+        self.clock = VirtualClock()
+        self.faults = Faults()
+        self.printer = SimulatedPrinter(None, self.faults, clock=self.clock.local)
+        self._path = folder / "kktd.db"
+        self._rules = DeskRules((POS_ID,), capacity, max_unprinted, open_shift_on_sale=True)
+        self._hangs_up = hangs_up
+        self.registered = 0
+        self._start()
+
+    def _start(self) -> None:
+        self.store = Store(self._path)
+        recover(self.store, self.clock, (POS_ID,))
+        self.waiters = Waiters()
+        hlc = HybridClock(self.clock, self.store.read(receipts.highest_stamp))
+        self.port = MemoryPort(self.printer, self.clock, hangs_up=self._hangs_up)
+        driver = ShtrihPrinter(self.port, self.clock, PrinterSettings())
+        self.lane = Lane(
+            driver,
+            self.store,
+            self.clock,
+            self.waiters,
+            LaneRules(auto_print_s=60, open_shift_on_sale=True, mark_documents=True),
+            offline=lambda: False,
+            registered=self._note_registered,
+        )
+        self.desk = Desk(
+            self.store,
+            self.clock,
+            hlc,
+            self.waiters,
+            self._rules,
+            health=lambda: self.lane.health,
+            wake_lane=lambda: None,
+        )
+
+    def _note_registered(self) -> None:
+        self.registered += 1
+
+    # ---- doing ------------------------------------------------------------------------------
+
+    def post(self, receipt: Receipt, key: str | None = None) -> Ticket:
+        """Accept it, as the API does."""
+        return self.desk.accept(receipt, key or str(uuid.uuid4()), digest(receipt))
+
+    def sell(self, receipt: Receipt, key: str | None = None, seconds: float = 30) -> Answer:
+        """Post it and let the lane work until it is answered; else its present state."""
+        ticket = self.post(receipt, key)
+        if ticket.answer is not None:
+            return ticket.answer
+        self.run(seconds, until=ticket)
+        answer = ticket.waiter.result(0) if ticket.waiter.done() else None
+        self.desk.leave(ticket)
+        return answer or self.desk.answer(self.desk.find(ticket.id))
+
+    def z_report(self, seconds: float = 300) -> Answer:
+        """Ask for a Z-report and run until it is answered."""
+        ticket = self.desk.operate(
+            OperationKind.Z_REPORT, POS_ID, CASHIER, str(uuid.uuid4()), b"z"
+        )
+        self.run(seconds, until=ticket)
+        self.desk.leave(ticket)
+        return self.desk.operation_answer(ticket.id)
+
+    def run(self, seconds: float, until: Ticket | None = None) -> None:
+        """Let the lane work for so long, or until a ticket is answered."""
+        end_s = self.clock.monotonic_s() + seconds
+        while self.clock.monotonic_s() <= end_s:
+            due_s = self.lane.step(self.clock.monotonic_s())
+            if until is not None and until.waiter is not None and until.waiter.done():
+                return
+            self.clock.advance_to(min(due_s, end_s + 0.001))
+
+    def crash(self) -> None:
+        """kill -9 and start again."""
+        self.store.close()
+        self._start()
+
+    def close(self) -> None:
+        self.store.close()
+
+    # ---- seeing -----------------------------------------------------------------------------
+
+    def stored(self, receipt_id: str) -> StoredReceipt:
+        return self.desk.find(receipt_id)
+
+    def fn_receipts(self) -> list[dict[str, object]]:
+        """Receipts the FN holds."""
+        return [one for one in self.printer.documents() if one["type"] == "receipt"]
+
+
+def digest(receipt: Receipt) -> bytes:
+    return hashlib.sha256(repr(receipt.lines).encode()).digest()
