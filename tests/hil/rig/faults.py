@@ -6,7 +6,7 @@ Every simulator asks this board at the moment a fault could bite; the control po
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,16 +29,19 @@ PRINTER_FAULTS: Final[Mapping[str, Mapping[str, bool]]] = {
 }
 OFD_FAULTS: Final[Mapping[str, Mapping[str, bool]]] = {
     "refuse_connection": {},
-    "hang": {},
-    "latency": {"ms": True},
-    "status": {"code": True, "retry_after": False},
+    "hang": {"path": False},
+    "latency": {"ms": True, "path": False},
+    "status": {"code": True, "retry_after": False, "path": False},
     "lose_answer": {},
     "half_answer": {},
     "wrong_numbers": {},
     "unauthorized": {},
     "reject": {"match": True},
+    "wait": {},  # 202, and the fiscal numbers only when asked again
 }
 CATALOGUE: Final = {"printer": PRINTER_FAULTS, "ofd": OFD_FAULTS}
+# Settings whose values are checked when the fault is added: later is in the middle of a request.
+COUNTS: Final = frozenset({"ms", "bytes", "retry_after"})
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
+        self._watchers: list[Callable[[], None]] = []
         self._next_id = 1
 
     def add(self, target: str, name: str, times: int | None = None, **settings: object) -> Fault:
@@ -86,21 +90,39 @@ class Faults:
         missing = {key for key, required in known.items() if required} - set(settings)
         if strange or missing:
             raise BadFault(f"{name}: unknown settings {sorted(strange)}, missing {sorted(missing)}")
+        _check_values(target, times, settings)
         with self._lock:
             fault = Fault(self._next_id, target, name, dict(settings), times)
             self._next_id += 1
             self._faults.append(fault)
-            return fault
+        self._tell()
+        return fault
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` after each addition and clearing, in the thread that made it.
+
+        For faults that bite without being asked for, such as a listener that has to close.
+        """
+        self._watchers.append(changed)
 
     def find(self, target: str, name: str, command: str | None = None) -> Fault | None:
         """The first such fault that applies to `command`, without using it up."""
         with self._lock:
             return self._find(target, name, command)
 
-    def take(self, target: str, name: str, command: str | None = None) -> Fault | None:
-        """The same, and one of its `times` is used; gone from the board when none is left."""
+    def take(
+        self,
+        target: str,
+        name: str,
+        command: str | None = None,
+        applies: Callable[[Fault], bool] = lambda fault: True,
+    ) -> Fault | None:
+        """The same, and one of its `times` is used; gone from the board when none is left.
+
+        `applies` looks closer, while nobody else can use the same fault up.
+        """
         with self._lock:
-            fault = self._find(target, name, command)
+            fault = self._find(target, name, command, applies)
             if fault is not None:
                 self._use(fault)
             return fault
@@ -119,15 +141,27 @@ class Faults:
                 for fault in self._faults
                 if (target and fault.target != target) or (name and fault.name != name)
             ]
+        self._tell()
 
     def as_json(self) -> list[dict[str, object]]:
         with self._lock:
             return [fault.as_json() for fault in self._faults]
 
-    def _find(self, target: str, name: str, command: str | None) -> Fault | None:
+    def _tell(self) -> None:
+        for changed in self._watchers:
+            changed()
+
+    def _find(
+        self,
+        target: str,
+        name: str,
+        command: str | None,
+        applies: Callable[[Fault], bool] = lambda fault: True,
+    ) -> Fault | None:
         for fault in self._faults:
             wanted = fault.settings.get("command")
-            if fault.target == target and fault.name == name and wanted in (None, command):
+            named = fault.target == target and fault.name == name
+            if named and wanted in (None, command) and applies(fault):
                 return fault
         return None
 
@@ -137,3 +171,17 @@ class Faults:
             fault.times -= 1
             if fault.times <= 0:
                 self._faults.remove(fault)
+
+
+def _check_values(target: str, times: int | None, settings: Mapping[str, object]) -> None:
+    if times is not None and (type(times) is not int or times < 1):
+        raise BadFault(f"times: {times!r} is not a number from 1")
+    for key, value in settings.items():
+        if key in COUNTS and (type(value) is not int or value < 0):
+            raise BadFault(f"{key}: {value!r} is not a number from 0")
+    if target == "ofd":
+        code, match = settings.get("code", 503), settings.get("match", "")
+        if type(code) is not int or not 200 <= code <= 599:
+            raise BadFault(f"code: {code!r} is not an HTTP status")
+        if not isinstance(match, str) or not isinstance(settings.get("path", ""), str):
+            raise BadFault("match and path are text")

@@ -1,0 +1,94 @@
+"""The whole bench in one process: registrar, ОФД and the control port over both.
+
+python -m rig --state DIR --tcp 127.0.0.1:7778 prints one JSON line when it listens and runs until
+SIGTERM.  One process, so that one board of faults and one control port see everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rig.clock import BenchClock
+from rig.control import serve_control
+from rig.faults import Faults
+from rig.ofd import SimulatedOfd
+from rig.printer import SimulatedPrinter
+from rig.transport import PtyTransport, TcpTransport
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="rig", description=__doc__)
+    parser.add_argument("--state", metavar="DIR", type=Path, help="memory; without it RAM only")
+    line = parser.add_mutually_exclusive_group()
+    line.add_argument("--tcp", metavar="HOST:PORT", default="127.0.0.1:0", help="the registrar")
+    line.add_argument("--pty", metavar="PATH", type=Path, help="or on a pseudo-terminal")
+    parser.add_argument("--ofd-port", metavar="PORT", type=int, default=0, help="0 picks one")
+    parser.add_argument("--ofd-token", metavar="TOKEN", default="rig-ofd", help="it asks for")
+    parser.add_argument("--control-port", metavar="PORT", type=int, default=0, help="0 picks one")
+    parser.add_argument("--timezone", default="Europe/Moscow", help="of the registrar's clock")
+    parser.add_argument("--inn", default="9706048530", help="the registrar's owner")
+    parser.add_argument("--baud", type=int, help="pace bytes as this speed would")
+    parser.add_argument("--real-time", action="store_true", help="commands take their time")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parse(argv)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    with contextlib.ExitStack() as stack:
+        print(json.dumps(start(arguments, stack)), flush=True)
+        stop.wait()
+    return 0
+
+
+def start(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> dict[str, object]:
+    """Start everything; `stack` stops it in the opposite order.  Returns where it listens."""
+    state: Path | None = arguments.state
+    if state is not None:
+        state.mkdir(parents=True, exist_ok=True)
+    faults = Faults()
+    clock = BenchClock(ZoneInfo(arguments.timezone), None if state is None else state / "clock")
+    printer = SimulatedPrinter(
+        state,
+        faults,
+        clock=clock,
+        inn=arguments.inn,
+        baud=arguments.baud,
+        fast=not arguments.real_time,
+        fsync=False,  # kill -9 is survived without it, and that is what the rig promises
+    )
+    stack.callback(printer.close)
+    if arguments.pty is not None:
+        pty = PtyTransport(printer, arguments.pty)
+        stack.callback(pty.close)
+        line = f"pty:{arguments.pty}"
+    else:
+        host, _colon, port = arguments.tcp.rpartition(":")
+        tcp = TcpTransport(printer, host or "127.0.0.1", int(port))
+        stack.callback(tcp.close)
+        line = f"tcp://{tcp.host}:{tcp.port}"
+    ofd = SimulatedOfd(state, faults, arguments.ofd_token)
+    ofd.start(arguments.ofd_port)
+    stack.callback(ofd.close)
+    control = serve_control(arguments.control_port, printer, ofd, faults, clock)
+    stack.callback(control.close)
+    return {
+        "ready": "rig",
+        "printer": line,
+        "fn": printer.fn_status()["fn"],
+        "ofd": ofd.url,
+        "control": control.url,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

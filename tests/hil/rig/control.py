@@ -1,0 +1,153 @@
+"""The rig's control port: look into the FN and the ОФД, break things and mend them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from rig.clock import BenchClock
+from rig.faults import CATALOGUE, BadFault, Faults
+from rig.loopback import LoopbackServer, Reply, Request
+
+MENDS: Final = ("plug", "paper_in")  # posted like faults, and put an end to some
+
+
+class Printer(Protocol):
+    """What the control port asks of a simulated registrar."""
+
+    def documents(self) -> Any: ...
+    def fn_status(self) -> Any: ...
+    def paper(self) -> Any: ...
+    def insert_paper(self) -> None: ...
+    def plug(self) -> None: ...
+
+
+class Ofd(Protocol):
+    """What it asks of a simulated ОФД."""
+
+    def requests(self) -> list[dict[str, Any]]: ...
+    def receipts(self) -> list[dict[str, Any]]: ...
+
+
+class ControlServer:
+    """Routes of the control port; either simulator may be missing."""
+
+    def __init__(
+        self,
+        port: int,
+        printer: Printer | None,
+        ofd: Ofd | None,
+        faults: Faults,
+        clock: BenchClock | None = None,
+    ) -> None:
+        self._printer, self._faults, self._clock = printer, faults, clock
+        self._routes: dict[tuple[str, str], Callable[[Request], Reply]] = {
+            ("GET", "/faults"): lambda _: Reply(200, faults.as_json()),
+            ("POST", "/faults"): self._add_fault,
+            ("DELETE", "/faults"): self._clear_faults,
+            ("POST", "/fn/clock"): self._advance_clock,
+        }
+        if printer is not None:
+            self._show("/fn/documents", printer.documents)
+            self._show("/fn/status", printer.fn_status)
+            self._show("/paper", printer.paper)
+        if ofd is not None:
+            self._show("/ofd/receipts", lambda: _posts(ofd))
+            self._show("/ofd/requests", ofd.requests)
+            self._show("/ofd/stored", ofd.receipts)
+        self._server = LoopbackServer(self._respond, port)
+        self.port, self.url = self._server.port, self._server.url
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _show(self, path: str, look: Callable[[], Any]) -> None:
+        self._routes["GET", path] = lambda _: Reply(200, look())
+
+    def _respond(self, request: Request) -> Reply:
+        if any(name in request.headers for name in ("origin", "sec-fetch-site")):
+            return _refused(403, "not for web pages")  # any page could reach a loopback port
+        route = self._routes.get((request.method, request.path))
+        if route is None:
+            known = sorted(f"{method} {path}" for method, path in self._routes)
+            return _refused(404, f"no {request.method} {request.path}", known=known)
+        try:
+            return route(request)
+        except BadFault as bad:
+            return _refused(400, str(bad), catalogue=_catalogue())
+
+    def _add_fault(self, request: Request) -> Reply:
+        wanted = _object(request.body)
+        target, name = wanted.pop("target", None), wanted.pop("fault", None)
+        if not isinstance(target, str) or not isinstance(name, str):
+            raise BadFault("target and fault are missing")
+        if target == "printer" and name in MENDS:
+            self._mend(name)
+            return Reply(200, {"done": name})
+        fault = self._faults.add(target, name, wanted.pop("times", None), **wanted)
+        return Reply(201, fault.as_json())
+
+    def _clear_faults(self, request: Request) -> Reply:
+        target, name = request.query.get("target"), request.query.get("fault")
+        if target is not None and target not in CATALOGUE:
+            raise BadFault(f"no target {target!r}")
+        if target in (None, "printer"):
+            for mend, fault in (("plug", "unplug"), ("paper_in", "paper_out")):
+                if name in (None, fault):
+                    self._mend(mend)
+        self._faults.clear(target, name)
+        return Reply(200, self._faults.as_json())
+
+    def _mend(self, name: str) -> None:
+        self._faults.clear("printer", "unplug" if name == "plug" else "paper_out")
+        if self._printer is None:
+            return
+        if name == "plug":
+            self._printer.plug()
+        else:
+            self._printer.insert_paper()
+
+    def _advance_clock(self, request: Request) -> Reply:
+        seconds = _object(request.body).get("advance_s")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise BadFault("advance_s: a number of seconds")
+        if self._clock is None:
+            return _refused(501, "this rig runs on the machine's clock")
+        return Reply(200, {"ahead_s": self._clock.advance(seconds)})
+
+
+def serve_control(
+    port: int,
+    printer: Printer | None,
+    ofd: Ofd | None,
+    faults: Faults,
+    clock: BenchClock | None = None,
+) -> ControlServer:
+    """Listen on loopback; port 0 takes a free one."""
+    return ControlServer(port, printer, ofd, faults, clock)
+
+
+def _posts(ofd: Ofd) -> list[dict[str, Any]]:
+    """Attempts to hand a receipt over; pings and questions stand in /ofd/requests."""
+    return [row for row in ofd.requests() if (row["method"], row["path"]) == ("POST", "/receipts")]
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise BadFault(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BadFault("not a JSON object")
+    return value
+
+
+def _catalogue() -> Mapping[str, object]:
+    """Faults by target, each with its settings and whether they are required."""
+    printer = {**CATALOGUE["printer"], **{mend: {} for mend in MENDS}}
+    return {**CATALOGUE, "printer": printer}
+
+
+def _refused(status: int, text: str, **more: object) -> Reply:
+    return Reply(status, {"error": text, **more})
