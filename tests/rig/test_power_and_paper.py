@@ -321,3 +321,15 @@ def test_silence_is_what_a_dead_till_answers() -> None:
     bench.printer.cut_power(bench.now_s, back_s=bench.now_s + 100)
     with pytest.raises(NoAnswer):
         bench.ask(plain(0x13))
+
+
+def test_nothing_is_printed_while_the_power_is_off() -> None:
+    bench = Bench(options={"print_ms": 800})
+    ready_to_close_while_printing(bench)
+    bench.ask(close(cash=10_000))
+    printed = len(bench.printer.paper())
+    bench.printer.cut_power(bench.now_s, back_s=bench.now_s + 60)
+    bench.hear(30)
+    assert len(bench.printer.paper()) == printed
+    bench.hear(32)
+    assert bench.printer.paper()[-1].startswith("t=")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from rig import tlv
-from rig.fn import RECEIPT, Document, FiscalStorage, Numbers
+from rig.fn import FiscalStorage, Numbers, Totals
 from rig.shtrih_settings import FISCAL, PASSWORDS, REGION, Settings
 from rig.shtrih_tables import ITEM_TAGS, SIGN_OF_TYPE, TAX_BY_ROW, Tax
 from rig.till_state import Item, Receipt
@@ -107,7 +107,6 @@ def shift_close(
     numbers: Numbers,
     operator: int,
 ) -> list[Tlv]:
-    in_shift = [document for document in fn.documents if document.shift == numbers.shift]
     unsent = fn.unsent()
     own = [
         tlv.number(1209, ffd_version(settings), 1),
@@ -117,13 +116,13 @@ def shift_close(
         tlv.number(1038, numbers.shift, 4),
         *_place(settings),
         tlv.number(1118, fn.receipt_no, 4),
-        tlv.number(1111, len(in_shift) + 1, 4),
+        tlv.number(1111, fn.shift_totals.documents + 1, 4),
         tlv.number(1097, len(unsent) + 1, 4),
         tlv.moment(
             1098, (unsent[0].made_at if unsent else now).replace(hour=0, minute=0, second=0)
         ),
-        tlv.nested(1194, _counters(in_shift)),
-        tlv.nested(1157, _counters(fn.documents)),
+        tlv.nested(1194, _counters(fn.shift_totals)),
+        tlv.nested(1157, _counters(fn.totals)),
         tlv.number(1213, 1000, 2),
     ]
     return with_host_tags(own, fn.begun_tags)
@@ -216,25 +215,20 @@ def _place(settings: Settings) -> list[Tlv]:
 COUNTER_OF_SIGN: Final = {1: 1129, 2: 1130, 3: 1131, 4: 1132}
 
 
-def _counters(documents: Sequence[Document]) -> list[Tlv]:
+def _counters(totals: Totals) -> list[Tlv]:
     """1194 and 1157: totals of receipts by sign ([FFD] 3.16)."""
-    receipts = [document for document in documents if document.form == RECEIPT]
-    found = [tlv.number(1134, len(receipts), 4)]
+    found = [tlv.number(1134, totals.receipts.total(), 4)]
     for sign, tag in COUNTER_OF_SIGN.items():
-        bodies = [d.tags() for d in receipts if d.number(1054) == sign]
-        if bodies:
-            found.append(tlv.nested(tag, _sign_counter(bodies)))
+        if totals.receipts[sign]:
+            found.append(tlv.nested(tag, _sign_counter(totals.receipts[sign], totals.sums[sign])))
+    if totals.corrections:
+        found.append(tlv.nested(1133, [tlv.number(1144, totals.corrections, 4)]))
     return found
 
 
-def _sign_counter(bodies: Sequence[Sequence[Tlv]]) -> list[Tlv]:
-    sums: Counter[int] = Counter()
-    for body in bodies:
-        for tag in body:
-            if tag.tag in {1020, 1031, 1081, 1215, 1216, 1217}:
-                sums[tag.tag] += tag.number()
+def _sign_counter(count: int, sums: Mapping[int, int]) -> list[Tlv]:
     return [
-        tlv.number(1135, len(bodies), 4),
+        tlv.number(1135, count, 4),
         tlv.vln(1201, sums[1020]),
         tlv.vln(1136, sums[1031]),
         tlv.vln(1138, sums[1081]),

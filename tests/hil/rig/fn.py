@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -105,6 +106,32 @@ class Numbers:
     receipt_no: int
 
 
+SUM_TAGS: Final = {1020, 1031, 1081, 1215, 1216, 1217}
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counters of the shift and of the whole FN ([FFD] 3.16): by sign, then by tag."""
+
+    documents: int = 0
+    corrections: int = 0
+    receipts: Counter[int] = field(default_factory=Counter)
+    sums: dict[int, Counter[int]] = field(default_factory=dict)
+
+    def add(self, document: Document) -> None:
+        self.documents += 1
+        self.corrections += document.form in (CORRECTION, BSO_CORRECTION)
+        if document.form not in (RECEIPT, BSO):
+            return
+        tags = document.tags()
+        sign = (tlv.find(tags, 1054) or Tlv(1054, b"\0")).number()
+        self.receipts[sign] += 1
+        sums = self.sums.setdefault(sign, Counter())
+        for tag in tags:
+            if tag.tag in SUM_TAGS:
+                sums[tag.tag] += tag.number()
+
+
 @dataclass(slots=True)
 class FiscalStorage:
     """One FN.  `sign` checks, numbers and signs; the caller makes the result durable."""
@@ -118,6 +145,8 @@ class FiscalStorage:
     shift_number: int = 0
     receipt_no: int = 0
     opened_at: datetime | None = None
+    shift_totals: Totals = field(default_factory=Totals)
+    totals: Totals = field(default_factory=Totals)
     begun: int | None = None  # form of the document begun, RAM only
     begun_tags: list[Tlv] = field(default_factory=list)
 
@@ -200,6 +229,7 @@ class FiscalStorage:
         self.documents.append(document)
         self.cancel()
         if document.form == SHIFT_OPEN:
+            self.shift_totals = Totals()
             self.shift_open = True
             self.shift_number = document.shift
             self.receipt_no = 0
@@ -208,6 +238,8 @@ class FiscalStorage:
             self.shift_open = False
         elif document.form in WITH_RECEIPT_NUMBER:
             self.receipt_no = document.receipt_no
+        self.shift_totals.add(document)
+        self.totals.add(document)
 
     def _next_numbers(self, form: int) -> Numbers:
         shift = self.shift_number + (1 if form == SHIFT_OPEN else 0)

@@ -6,10 +6,9 @@ second they are due; tests give a virtual clock, transports the real one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Protocol
 
 from rig.faults import Faults
 from rig.shtrih_tables import Command, find_command
@@ -27,6 +26,14 @@ class State(Enum):
     RUNNING = auto()
     WAIT_CONFIRM = auto()
     WAIT_ENQ_REPEAT = auto()
+
+
+class Device(Protocol):
+    """What stands behind a link."""
+
+    def execute(self, payload: bytes, now_s: float) -> bytes: ...
+    def power_off(self, now_s: float) -> None: ...
+    def power_on(self, now_s: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +65,18 @@ def frame(payload: bytes) -> bytes:
 
 
 class Link:
-    """One conversation at a time.  `execute(payload, now_s)` is the registrar behind it."""
+    """One conversation at a time, with the registrar behind it."""
 
     def __init__(
         self,
-        execute: Callable[[bytes, float], bytes],
-        power_on: Callable[[], None],
+        device: Device,
         faults: Faults,
         options: LinkOptions | None = None,
     ) -> None:
         self.options = options or LinkOptions()
         self.wire = Wire(faults, baud=self.options.baud, down_s=self.options.down_s)
         self.state = State.WAIT_ENQ
-        self._execute = execute
-        self._power_on = power_on
+        self._device = device
         self._faults = faults
         self._buffer = bytearray()  # a frame behind its STX
         self._frame_at = 0  # bytes of this frame seen before its code was, for cut_after
@@ -97,7 +102,9 @@ class Link:
 
     def next_due_s(self) -> float | None:
         """When something happens by itself; None: not before the host speaks."""
-        due = [moment for moment in (self._due_s, self.wire.next_due_s()) if moment is not None]
+        arrival_s = None if self._deaf() else self.wire.arrival_s()
+        moments = (self._due_s, arrival_s, self.wire.departure_s())
+        due = [moment for moment in moments if moment is not None]
         return min(due) if due else None
 
     def is_up(self, now_s: float) -> bool:
@@ -127,6 +134,7 @@ class Link:
         self._payload = b""
         self._command = None
         self.wire.drop(now_s, back_s)
+        self._device.power_off(now_s)
         self.state = State.OFF
         self._due_s = back_s
 
@@ -166,7 +174,7 @@ class Link:
     def _time_is_up(self) -> None:
         self._due_s = None
         if self.state is State.OFF:
-            self._power_on()
+            self._device.power_on(self._now_s)
             self._enter(State.WAIT_ENQ)
         elif self.state is State.IN_FRAME:
             self._reject_frame()
@@ -268,7 +276,7 @@ class Link:
         if not self._executed:
             if self._cuts_power("before", name):
                 return
-            self._answer = self._execute(self._payload, self._now_s)
+            self._answer = self._device.execute(self._payload, self._now_s)
             self._executed = True
             slow = self._faults.take("printer", "slow", name)
             if slow is not None:

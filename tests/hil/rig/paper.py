@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rig.documents import Payment, tax_totals
-from rig.fn import RECEIPT, SHIFT_CLOSE, SHIFT_OPEN, Document
+from rig.fn import CORRECTION, RECEIPT, SHIFT_CLOSE, SHIFT_OPEN, Document
 from rig.shtrih_settings import FISCAL, TAXES, Settings
 from rig.shtrih_tables import SIGN_NAMES, SIGN_OF_TYPE
 from rig.till_state import Receipt
@@ -15,6 +15,7 @@ COPY: Final = "КОПИЯ"
 CANCELLED: Final = "ЧЕК АННУЛИРОВАН"
 TITLES: Final = {
     RECEIPT: "КАССОВЫЙ ЧЕК",
+    CORRECTION: "КАССОВЫЙ ЧЕК КОРРЕКЦИИ",
     SHIFT_OPEN: "ОТЧЕТ ОБ ОТКРЫТИИ СМЕНЫ",
     SHIFT_CLOSE: "ОТЧЕТ О ЗАКРЫТИИ СМЕНЫ",
 }

@@ -90,9 +90,7 @@ class SimulatedPrinter:
             _pick(Options, options),
         )
         self.registrar = Registrar(self.till, faults)
-        self.link = Link(
-            self.registrar.execute, self.registrar.power_on, faults, _pick(LinkOptions, options)
-        )
+        self.link = Link(self.registrar, faults, _pick(LinkOptions, options))
         if options:
             raise TypeError(f"unknown options {sorted(options)}")
 

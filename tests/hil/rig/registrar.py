@@ -57,7 +57,12 @@ class Registrar:
         head = bytes([request.operator]) if command.names_operator else b""
         return command.code_bytes + b"\0" + head + answer
 
-    def power_on(self) -> None:
+    def power_off(self, now_s: float) -> None:
+        self.till.tick(now_s)
+        self.till.power_off()
+
+    def power_on(self, now_s: float) -> None:
+        self.till.tick(now_s)
         self.till.power_on()
 
     def _obey_faults(self, command: Command) -> None:

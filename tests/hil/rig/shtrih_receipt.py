@@ -10,7 +10,7 @@ from typing import Final
 
 from rig import documents, paper, tlv
 from rig.documents import MILLION, Payment, half_up, tax_totals
-from rig.fn import RECEIPT, SHIFT_OPEN, Document
+from rig.fn import CORRECTION, RECEIPT, SHIFT_OPEN, Document
 from rig.shtrih_requests import Request, date_time, le
 from rig.shtrih_settings import FISCAL, REGION
 from rig.shtrih_shift import count_document, open_shift_document
@@ -32,6 +32,9 @@ Handler = Callable[[Till, Request], bytes]
 NOT_GIVEN: Final = 0xFF_FFFF_FFFF
 MONEY_MAX: Final = 9_999_999_999
 TLV_MAX: Final = 250
+CORRECTS: Final = 0x80  # 8Dh 80h..83h
+CORRECTION_TAGS: Final = {1173, 1174}  # no correction without them (FFD 1.2)
+MISSING_TAGS: Final = 0xA4
 ITEM_BYTES_MAX: Final = 1024
 RECEIPT_BYTES_MAX: Final = 30_000
 PRINT_CANCELLED_FIELD: Final = 15  # table 17
@@ -40,10 +43,10 @@ EXTENDED_ANSWER_FIELD: Final = 36  # table 17
 
 def open_receipt(till: Till, request: Request) -> bytes:
     """8Dh.  In mode 4 the shift is opened too, unless the option says 73."""
-    kind = request.number(5, 1)
+    corrects, kind = divmod(request.number(5, 1), CORRECTS)
     if kind not in SIGN_OF_TYPE:
         raise Refused(0x33)
-    _start_receipt(till, kind, request.operator)
+    _start_receipt(till, kind, request.operator).corrects = bool(corrects)
     return b""
 
 
@@ -299,10 +302,12 @@ def _close(
     till: Till, request: Request, given: list[int], rounding: int, tax_system: int
 ) -> tuple[Document, int]:
     receipt = _open(till, request.operator)
+    if receipt.corrects and not {tag.tag for tag in receipt.tags} >= CORRECTION_TAGS:
+        raise Refused(MISSING_TAGS)
     paid = _payment(till, receipt, given, rounding, tax_system)
     now = till.now()
     document = till.fn.sign(
-        RECEIPT,
+        CORRECTION if receipt.corrects else RECEIPT,
         now,
         lambda numbers: documents.receipt(till.settings, now, numbers, receipt, paid),
     )

@@ -22,8 +22,8 @@ MODEL_NANO_F: Final = 152
 NAME: Final = "ШТРИХ-НАНО-Ф"
 BAUD_115200: Final = 6
 # receipt optical sensor, cover, receipt lever, cutter, drawer sensor, 22 non-fiscal documents,
-# 36 6Bh, 43 ФН, 45 tag autoprint, 47 ФФД 1.1; corrections and protocol 2 are not there yet
-MODEL_FLAGS: Final = sum(1 << bit for bit in (1, 3, 4, 6, 13, 15, 22, 36, 43, 45, 47))
+# 36 6Bh, 43 ФН, 45 tag autoprint, 47 ФФД 1.1, 48 corrections by 8Dh; protocol 2 is not there yet
+MODEL_FLAGS: Final = sum(1 << bit for bit in (1, 3, 4, 6, 13, 15, 22, 36, 43, 45, 47, 48))
 
 
 def short_status(till: Till, _request: Request) -> bytes:

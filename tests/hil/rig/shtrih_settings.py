@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -44,15 +45,40 @@ class BadValue(ValueError):
     """A value outside the field's limits."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """The real device's tables, parsed once for all simulated ones."""
+
+    tables: Mapping[int, Table]
+    values: Mapping[Cell, str]
+
+
+@cache
+def read_dump() -> Dump:
+    tables: dict[int, Table] = {}
+    values: dict[Cell, str] = {}
+    with DUMP.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("// Таблица "):
+                number, name = line.removeprefix("// Таблица ").strip().split(", ", 1)
+                tables[int(number)] = Table(name)
+            elif line[:1].isdigit():
+                row = next(csv.reader([line], quotechar="'", skipinitialspace=True))
+                table, cell_row, column, size, kind, low, high = map(int, row[:7])
+                tables[table].rows = max(tables[table].rows, cell_row)
+                tables[table].fields[column] = Field(row[7], kind == 1, size, low, high)
+                values[table, cell_row, column] = row[8]
+    return Dump(tables, values)
+
+
 class Settings:
     """All tables; `changed` holds what differs from the factory, for the device's memory."""
 
     def __init__(self, factory: Mapping[Cell, str]) -> None:
-        self.tables: dict[int, Table] = {}
-        self._factory: dict[Cell, str] = {}
+        dump = read_dump()
+        self.tables = dump.tables
+        self._factory = {**dump.values, **factory}
         self.changed: dict[Cell, str] = {}
-        self._load()
-        self._factory.update(factory)
 
     def structure(self, table: int) -> Table:
         found = self.tables.get(table)
@@ -100,19 +126,3 @@ class Settings:
         if not column.minimum <= amount <= column.maximum:
             raise BadValue(amount)
         self.set(table, row, number, str(amount))
-
-    def _load(self) -> None:
-        with DUMP.open(encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith("// Таблица "):
-                    number, name = line.removeprefix("// Таблица ").strip().split(", ", 1)
-                    self.tables[int(number)] = Table(name)
-                elif line[:1].isdigit():
-                    self._load_row(next(csv.reader([line], quotechar="'", skipinitialspace=True)))
-
-    def _load_row(self, row: list[str]) -> None:
-        number, line, column, size, kind, low, high = map(int, row[:7])
-        table = self.tables[number]
-        table.rows = max(table.rows, line)
-        table.fields[column] = Field(row[7], kind == 1, size, low, high)
-        self._factory[number, line, column] = row[8]

@@ -127,7 +127,11 @@ class Till:
         if cells != self._saved_cells:
             record["cells"] = cells
         if record:
-            self.memory.append(record)
+            # Only documents and settings must be on the platter; a receipt under construction
+            # stands in the same file before them.
+            changes = record.get("till", {})
+            durable = bool({"documents", "cells"} & record.keys() or "through" in changes)
+            self.memory.append(record, durable=durable)
         self._mark_saved(state, cells)
 
     def roll_back(self) -> None:
@@ -161,6 +165,10 @@ class Till:
         self.memory.append({"confirmed_fd": self.fn.confirmed_fd})
 
     # --- power -----------------------------------------------------------------------------
+
+    def power_off(self) -> None:
+        """Printing stops where it is."""
+        self._job_due_s = float("inf")
 
     def power_on(self) -> None:
         """RAM is gone; interrupted printing starts again by itself."""

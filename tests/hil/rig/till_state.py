@@ -58,6 +58,7 @@ class Receipt:
     operator: int
     items: list[Item] = field(default_factory=list)
     tags: list[Tlv] = field(default_factory=list)
+    corrects: bool = False  # 8Dh 80h..83h
 
     @property
     def total_kopecks(self) -> int:
@@ -69,6 +70,7 @@ class Receipt:
             "operator": self.operator,
             "items": [item.as_record() for item in self.items],
             "tags": tlv.encode_all(self.tags).hex(),
+            "corrects": self.corrects,
         }
 
     @classmethod
@@ -78,6 +80,7 @@ class Receipt:
             operator=record["operator"],
             items=[Item.from_record(item) for item in record["items"]],
             tags=tlv.decode_all(bytes.fromhex(record["tags"])),
+            corrects=record.get("corrects", False),
         )
 
 

@@ -66,10 +66,6 @@ class Wire:
             self.drop(now_s, now_s)
         self._unplugged = fault is not None
 
-    def next_due_s(self) -> float | None:
-        due = [queue[0][0] for queue in (self._incoming, self._outgoing) if queue]
-        return min(due) if due else None
-
     # --- host side -------------------------------------------------------------------------
 
     def from_host(self, data: bytes, now_s: float) -> None:
@@ -84,6 +80,10 @@ class Wire:
         while self._outgoing and self._outgoing[0][0] <= now_s:
             got.append(self._outgoing.popleft()[1])
         return bytes(got)
+
+    def departure_s(self) -> float | None:
+        """When the next byte reaches the host."""
+        return self._outgoing[0][0] if self._outgoing else None
 
     # --- device side -----------------------------------------------------------------------
 
