@@ -102,8 +102,9 @@ class SimulatedPrinter:
 
     def transmit(self, now_s: float) -> bytes:
         with self._lock:
+            heard = self.link.transmit(now_s)  # first: power may have come back before now
             self.till.tick(now_s)
-            return self.link.transmit(now_s)
+            return heard
 
     def next_due_s(self) -> float | None:
         """The next second at which `transmit` may have something new."""
