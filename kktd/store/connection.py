@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -12,18 +13,27 @@ from kktd.errors import StoreCorrupt, StoreUnavailable
 Db: TypeAlias = apsw.Connection
 
 SQLITE_MINIMUM: Final = (3, 51, 3)  # below it, a WAL reset beside a checkpoint corrupts the file
-WRITER_BUSY_MS: Final = 5_000
+BUSY_MS: Final = 5_000
+# What a disk or a broken file does to a statement; any other apsw.Error is a mistake of ours.
+DISK_FAILURES: Final = (
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+)
 
 PRAGMAS: Final = (
-    ("journal_mode", "wal"),  # readers never wait for the writer
-    ("synchronous", 2),  # FULL: a committed receipt survives a power cut (§5.3)
-    ("foreign_keys", 1),
     ("trusted_schema", 0),  # a tampered file runs no functions
     ("mmap_size", 0),  # an I/O error stays an error, never SIGBUS
-    ("wal_autocheckpoint", 0),  # the one writer checkpoints itself, never inside a sale
     ("cache_size", -2_048),  # 2 MiB: a till has 200 receipts
     ("temp_store", 2),  # memory
+    ("foreign_keys", 1),
+    ("synchronous", 2),  # FULL: a committed receipt survives a power cut (§5.3)
+    ("wal_autocheckpoint", 0),  # the one writer checkpoints itself, never inside a sale
 )
+JOURNAL: Final = (("journal_mode", "wal"),)  # readers never wait for the writer
 READER_PRAGMAS: Final = (
     ("trusted_schema", 0),
     ("mmap_size", 0),
@@ -40,31 +50,45 @@ def check_library() -> None:
 
 
 def open_writer(path: Path) -> Db:
-    """The one connection that writes; created if absent, every pragma read back."""
+    """The one connection that writes; the file is created if absent and checked whole.
+
+    Raises StoreCorrupt, and then neither the file nor its WAL was changed; StoreUnavailable.
+    """
     check_library()
-    db = apsw.Connection(str(path))
-    db.set_busy_timeout(WRITER_BUSY_MS)
-    # -wal and -shm stay at a clean close: no directory sync at each start.
-    db.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, _one())
-    _apply(db, PRAGMAS)
+    db: Db | None = None
+    try:
+        db = apsw.Connection(str(path))
+        db.set_busy_timeout(BUSY_MS)
+        # A close by itself copies nothing and deletes nothing: after a disk error and on a corrupt
+        # file it must not, and -wal and -shm that stay save a directory sync at each start.
+        db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        _apply(db, PRAGMAS)
+        check_integrity(db)
+        _apply(db, JOURNAL)
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        _close(db)
+        raise StoreCorrupt("the database cannot be read", reason=str(error)) from error
+    except apsw.Error as error:
+        _close(db)
+        raise StoreUnavailable("the database cannot be opened", reason=str(error)) from error
+    except BaseException:
+        _close(db)
+        raise
     return db
 
 
 def open_reader(path: Path) -> Db:
-    """A connection that cannot write; one for each thread that reads."""
+    """A connection that cannot write, for one reader at a time."""
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    db.set_busy_timeout(WRITER_BUSY_MS)
+    db.set_busy_timeout(BUSY_MS)
     _apply(db, READER_PRAGMAS)
     return db
 
 
 def check_integrity(db: Db) -> None:
     """The full check, at every start; raises StoreCorrupt with SQLite's first complaints."""
-    try:
-        complaints = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
-        complaints += [str(row) for row in db.execute("PRAGMA foreign_key_check")][:5]
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise StoreCorrupt("the database cannot be read", reason=str(error)) from error
+    complaints = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
+    complaints += [str(row) for row in islice(db.execute("PRAGMA foreign_key_check"), 5)]
     if complaints != ["ok"]:
         raise StoreCorrupt("the database failed its check", complaints=complaints)
 
@@ -77,16 +101,6 @@ def _apply(db: Db, pragmas: tuple[tuple[str, object], ...]) -> None:
             raise StoreUnavailable("a pragma did not take", pragma=name, wanted=value, found=found)
 
 
-def _one() -> int:
-    """Address of a C int 1, which is what file_control wants; kept alive for the process."""
-    return _ONE_ADDRESS
-
-
-def _make_one() -> tuple[object, int]:
-    import ctypes
-
-    one = ctypes.c_int(1)
-    return one, ctypes.addressof(one)
-
-
-_ONE, _ONE_ADDRESS = _make_one()
+def _close(db: Db | None) -> None:
+    if db is not None:
+        db.close(True)

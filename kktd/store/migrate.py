@@ -12,7 +12,7 @@ from typing import Final
 
 import apsw
 
-from kktd.errors import StoreTooNew
+from kktd.errors import StoreTooNew, StoreUnavailable
 from kktd.store.connection import Db
 
 _NAME: Final = re.compile(r"(\d{3})_\w+\.sql")
@@ -30,7 +30,8 @@ def scripts() -> dict[int, str]:
 def migrate(db: Db, todo: dict[int, str] | None = None) -> int:
     """Bring the file up to this release's version in one transaction; returns the version found.
 
-    Raises StoreTooNew for a file more than one version ahead.
+    Raises StoreTooNew for a file more than one version ahead, StoreUnavailable when a script fails:
+    then the file is as it was.
     """
     steps = scripts() if todo is None else todo
     newest = max(steps)
@@ -46,8 +47,8 @@ def migrate(db: Db, todo: dict[int, str] | None = None) -> int:
                 db.execute(sql)
         db.pragma("user_version", newest)
         db.execute("COMMIT")
-    except apsw.Error:
+    except apsw.Error as error:
         if db.in_transaction:
             db.execute("ROLLBACK")
-        raise
+        raise StoreUnavailable("the schema cannot be brought up", reason=str(error)) from error
     return found

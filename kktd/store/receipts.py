@@ -57,9 +57,8 @@ _COLUMNS: Final = """id, request, print_state, held, attempts, problem, fiscal_d
   hlc_local_time, hlc_logical_counter"""
 
 # The buffer of 200 (contract 1.1): what is on its way to the ОФД, from acceptance on.
-IN_BUFFER: Final = """print_state IN ('accepted', 'printing', 'in_doubt', 'registered', 'printed')
-  AND status IN ('pending', 'syncing')"""
-WAITS_FOR_PRINTER: Final = "print_state IN ('accepted', 'printing', 'in_doubt')"
+# `unfinished = 1` is the condition of the index: without it a query reads the whole history.
+IN_BUFFER: Final = "unfinished = 1 AND status IN ('pending', 'syncing')"
 
 
 def accept(db: Db, receipt: Receipt, stamp: HlcStamp, now_s: int) -> None:
@@ -220,12 +219,15 @@ def _mark_held(db: Db, receipt_id: str, held: int) -> None:
 def recover(db: Db) -> list[str]:
     """After a stop: `printing` is in doubt, `syncing` pending again.  Returns the doubtful ids."""
     doubtful = [
-        row[0] for row in db.execute("SELECT id FROM receipts WHERE print_state = 'printing'")
+        row[0]
+        for row in db.execute(
+            "SELECT id FROM receipts WHERE unfinished = 1 AND print_state = 'printing'"
+        )
     ]
     for receipt_id in doubtful:
         advance(db, receipt_id, Step.LOSE, FiscalState.PRINTING)
     for (receipt_id,) in db.execute(
-        "SELECT id FROM receipts WHERE status = 'syncing' AND fd IS NOT NULL"
+        "SELECT id FROM receipts WHERE unfinished = 1 AND status = 'syncing'"
     ).fetchall():
         move_delivery(db, str(receipt_id), DeliveryStep.GIVE_BACK, Delivery.SYNCING)
     return doubtful
@@ -238,7 +240,7 @@ def find_to_deliver(db: Db, limit: int) -> list[StoredReceipt]:
     """Registered and not delivered, in the order of the FN."""
     rows = db.execute(
         f"""SELECT {_COLUMNS} FROM receipts
-            WHERE print_state IN ('registered', 'printed') AND status IN ('pending', 'syncing')
+            WHERE {IN_BUFFER} AND fd IS NOT NULL
             ORDER BY fn, fd LIMIT ?""",
         (limit,),
     )
@@ -331,10 +333,10 @@ def _number(db: Db, sql: str, values: tuple[int, ...] = ()) -> int:
 
 
 def highest_stamp(db: Db) -> HlcStamp:
-    """Where the hybrid clock starts after a restart."""
+    """Where the hybrid clock starts after a restart: accepted last means stamped last."""
     for local_time, counter in db.execute(
         """SELECT hlc_local_time, hlc_logical_counter FROM receipts
-           ORDER BY hlc_local_time DESC, hlc_logical_counter DESC LIMIT 1"""
+           ORDER BY rowid DESC LIMIT 1"""
     ):
         return HlcStamp(local_time, counter)
     return HlcStamp(0, 0)
