@@ -70,7 +70,7 @@ def start(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> dict[st
     if arguments.pty is not None:
         pty = PtyTransport(printer, arguments.pty)
         stack.callback(pty.close)
-        line = f"pty:{arguments.pty}"
+        line = f"serial://{arguments.pty.absolute()}?baudrate=115200"
     else:
         host, _colon, port = arguments.tcp.rpartition(":")
         tcp = TcpTransport(printer, host or "127.0.0.1", int(port))

@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Build, run and test the till.  Usage: ./build.sh dev | rig | test | check | bench | lock [options]
+set -euo pipefail
+
+readonly python=.venv/bin/python
+readonly suites=(unit property contract rig crash hil)
+
+die() { printf 'build.sh: %s\n' "$1" >&2; exit 1; }
+
+usage() {
+    cat <<'TEXT'
+./build.sh dev [--json] [--state DIR] [--pty]   a till with simulated printer and ОФД, until Ctrl-C
+./build.sh rig shtrih --tcp HOST:PORT | --pty PATH [--state DIR]   the registrar alone
+./build.sh rig ofd [--port PORT] [--state DIR]                     the ОФД alone
+./build.sh check                                formats, types, shell, units, unit tests
+./build.sh test [PYTEST OPTION...]              everything; with options, those tests only
+./build.sh bench [OPTION...]                    measures, against the limit of the machine
+./build.sh lock                                 resolves the dependencies anew
+TEXT
+}
+
+# Standard output of `dev --json` is one line: whatever a stage has to say goes to standard error.
+apt_install() {
+    local packages="$*"
+    [[ -x /usr/bin/apt-get ]] || die "missing: $packages (this is not Debian: install them yourself)"
+    [[ $EUID -eq 0 ]] || die "missing: $packages; run as root: apt-get install $packages"
+    export DEBIAN_FRONTEND=noninteractive
+    {
+        apt-get update --quiet=2 &&
+            apt-get install --quiet=2 --assume-yes --no-install-recommends "$@"
+    } </dev/null >&2 || die "apt-get could not install $packages"
+}
+
+find_python() {
+    local candidate
+    for candidate in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# Debian splits venv from python3, and small installations leave out the time zones.
+install_missing() {
+    local missing=() base
+    if ! base=$(find_python); then
+        missing+=(python3 python3-venv)
+    elif ! "$base" -c 'import ensurepip, venv' 2>/dev/null; then
+        missing+=(python3-venv)
+    fi
+    [[ -e /usr/share/zoneinfo/Europe/Moscow ]] || missing+=(tzdata)
+    [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
+}
+
+# The stamp names lock and place: a changed lock installs, a moved checkout starts over.
+stage_venv() {
+    local stamp=.venv/kktd.stamp wanted base site
+    wanted="$PWD $(sha256sum requirements/dev.txt)"
+    mkdir --parents .state
+    exec 9>.state/venv.lock
+    flock 9
+    if [[ ! -e $stamp || $(<"$stamp") != "$wanted" ]] || ! "$python" -c '' 2>/dev/null; then
+        install_missing
+        base=$(find_python) || die "no Python from 3.11 on"
+        if ! "$python" -m pip --version >/dev/null 2>&1; then
+            "$base" -m venv --clear .venv >&2
+        fi
+        "$python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+            --requirement requirements/dev.txt >&2
+        site=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+        printf '%s\n' "$PWD" "$PWD/tests/hil" >"$site/kktd.pth"
+        printf '%s\n' "$wanted" >"$stamp"
+    fi
+    exec 9>&-
+}
+
+check_units() {
+    command -v systemd-analyze >/dev/null || { echo "units: no systemd-analyze, skipped"; return; }
+    local copy=.state/units
+    mkdir --parents "$copy"
+    # The daemon is not installed here, and verify wants to see what a unit starts.
+    sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' systemd/kktd.service >"$copy/kktd.service"
+    systemd-analyze verify --man=no "$copy/kktd.service" && echo "units: verified"
+}
+
+# Joined by && because `set -e` sleeps in whatever a caller puts before ||.
+stage_static() {
+    "$python" -m ruff format --check . &&
+        "$python" -m ruff check . &&
+        "$python" -m mypy --strict kktd tests/hil &&
+        .venv/bin/shellcheck build.sh .ci/run && echo "shellcheck: clean" &&
+        check_units
+}
+
+stage_check() {
+    stage_static
+    "$python" -m pytest --quiet tests/unit
+}
+
+# A suite that collects nothing fails: pytest answers 5 then.
+stage_test() {
+    [[ $# -eq 0 ]] || exec "$python" -m pytest "$@"
+    local suite failed=()
+    stage_static || failed+=(static)
+    for suite in "${suites[@]}"; do
+        "$python" -m pytest --quiet "tests/$suite" || failed+=("$suite")
+    done
+    [[ ${#failed[@]} -eq 0 ]] || die "failed: ${failed[*]}"
+    echo "build.sh: all of ${suites[*]} passed"
+}
+
+stage_rig() {
+    [[ ${1:-} == shtrih || ${1:-} == ofd ]] || { usage >&2; exit 2; }
+    exec "$python" -m "rig.$1" "${@:2}"
+}
+
+stage_lock() {
+    local compile=(pip compile --quiet --universal --generate-hashes --no-header pyproject.toml)
+    "$python" -m pip install --quiet uv
+    "$python" -m uv "${compile[@]}" --output-file requirements/runtime.txt
+    "$python" -m uv "${compile[@]}" --extra dev --constraint requirements/runtime.txt \
+        --output-file requirements/dev.txt
+}
+
+main() {
+    local stage=${1:-}
+    case $stage in
+        dev | rig | test | check | bench | lock) ;;
+        help | --help | -h) usage; exit 0 ;;
+        *) usage >&2; exit 2 ;;
+    esac
+    cd "$(dirname "${BASH_SOURCE[0]}")"
+    stage_venv
+    case $stage in
+        dev) exec "$python" tests/hil/dev.py "${@:2}" ;;
+        bench) exec "$python" -m benchmarks "${@:2}" ;;
+        *) "stage_$stage" "${@:2}" ;;
+    esac
+}
+
+main "$@"
