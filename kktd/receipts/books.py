@@ -106,15 +106,14 @@ class Books:
 
         return self._store.write(work)
 
-    def lose(self, stored: StoredReceipt) -> Answer:
+    def lose(self, stored: StoredReceipt) -> None:
         """Sent, unanswered."""
 
-        def work(db: Db) -> Answer:
+        def work(db: Db) -> None:
             receipts.advance(db, stored.id, Step.LOSE, FiscalState.PRINTING)
             self._keep(db, Event.KKT_IN_DOUBT, receipt_id=stored.id)
-            return self._present_answer(db, stored.id)
 
-        return self._store.write(work)
+        self._store.write(work)
 
     def ask_person(self, stored: StoredReceipt, remedy: str, facts: dict[str, object]) -> Answer:
         """The FN cannot settle it: say so, once for each reason."""

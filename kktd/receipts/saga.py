@@ -60,7 +60,7 @@ class Saga:
             )
         except InDoubt as error:
             log.event(Event.KKT_IN_DOUBT, receipt_id=stored.id, error=str(error))
-            self._tell(stored, self._books.lose(stored))
+            self._books.lose(stored)  # the caller waits on: the next step asks the FN
             return
         except Refused as error:
             log.event(Event.KKT_PRINT_REFUSED, receipt_id=stored.id, facts=problem_of(error))
@@ -86,7 +86,7 @@ class Saga:
         """Between steps nothing prints: the outcome of one still `printing` was not stored."""
         for stored in printing:
             log.event(Event.KKT_IN_DOUBT, receipt_id=stored.id, error="the outcome was not stored")
-            self._tell(stored, self._books.lose(stored))
+            self._books.lose(stored)
 
     def settle(self, stored: StoredReceipt) -> float:
         """Ask the FN about a receipt in doubt; returns how long to wait before the next job (s)."""

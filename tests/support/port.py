@@ -52,9 +52,7 @@ class MemoryPort:
     USB, or plain silence, as over RS-232.
     """
 
-    def __init__(
-        self, device: Device, clock: VirtualClock, *, hangs_up: bool = True
-    ) -> None:
+    def __init__(self, device: Device, clock: VirtualClock, *, hangs_up: bool = True) -> None:
         self._device = device
         self._clock = clock
         self._hangs_up = hangs_up

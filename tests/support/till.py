@@ -24,9 +24,8 @@ from kktd.receipts.waiters import Waiters
 from kktd.store import receipts
 from kktd.store.operations import OperationKind
 from kktd.store.receipts import StoredReceipt
-from kktd.store.store import Store
 from tests.support.clock import VirtualClock
-from tests.support.port import MemoryPort
+from tests.support.crash import KillablePort, KillableStore
 from tests.support.receipts import CASHIER
 
 POS_ID = "POS-001"
@@ -48,11 +47,11 @@ class TillBench:
         self._start()
 
     def _start(self) -> None:
-        self.store = Store(self._path)
+        self.store = KillableStore(self._path)
         recover(self.store, self.clock, (POS_ID,))
         self.waiters = Waiters()
         hlc = HybridClock(self.clock, self.store.read(receipts.highest_stamp))
-        self.port = MemoryPort(self.printer, self.clock, hangs_up=self._hangs_up)
+        self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
         driver = ShtrihPrinter(self.port, self.clock, PrinterSettings())
         self.lane = Lane(
             driver,
@@ -94,9 +93,7 @@ class TillBench:
 
     def z_report(self, seconds: float = 300) -> Answer:
         """Ask for a Z-report and run until it is answered."""
-        ticket = self.desk.operate(
-            OperationKind.Z_REPORT, POS_ID, CASHIER, str(uuid.uuid4()), b"z"
-        )
+        ticket = self.desk.operate(OperationKind.Z_REPORT, POS_ID, CASHIER, str(uuid.uuid4()), b"z")
         self.run(seconds, until=ticket)
         self.desk.leave(ticket)
         return self.desk.operation_answer(ticket.id)

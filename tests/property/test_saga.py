@@ -1,0 +1,265 @@
+"""The saga against everything that can happen at a till; the FN is compared with the store.
+
+Whatever the order of sales, lost replies, dropped lines, dead power, empty paper and kills at any byte
+or commit: the FN's receipts and the store's are the same ones, each exactly once.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from kktd.errors import KktdError
+from kktd.model.receipt import PaymentMethod
+from kktd.model.states import IN_FN, FiscalState
+from kktd.receipts.books import mark_of
+from kktd.store import sessions
+from tests.support.crash import Killed
+from tests.support.receipts import a_line, a_receipt
+from tests.support.till import POS_ID, TillBench
+
+COMMANDS = st.sampled_from(
+    [
+        "close_receipt",
+        "operation",
+        "open_receipt",
+        "open_shift",
+        "send_tlv",
+        "fn_status",
+        "shift_params",
+        "find_document",
+        "read_document",
+        "short_status",
+        "full_status",
+        "subtotal",
+        "cancel_receipt",
+        "z_report",
+    ]
+)
+SURELY_NOT_IN_FN = {FiscalState.ACCEPTED, FiscalState.REFUSED, FiscalState.CANCELLED}
+
+
+class Till(RuleBasedStateMachine):
+    """One till, one printer, a bad day."""
+
+    @initialize(hangs_up=st.booleans())
+    def open_the_shop(self, hangs_up: bool) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.till = TillBench(self.folder, hangs_up=hangs_up)
+        self.sold: dict[str, int] = {}
+        self.keys: dict[str, object] = {}
+
+    # ---- what people do ---------------------------------------------------------------------
+
+    @rule(
+        kopecks=st.integers(1, 99_999_99),
+        lines=st.integers(1, 4),
+        cash=st.booleans(),
+        seconds=st.sampled_from([0, 0.2, 2, 15]),
+    )
+    def sell(self, kopecks: int, lines: int, cash: bool, seconds: float) -> None:
+        line = a_line(kopecks)
+        total = lines * kopecks
+        payments = (
+            {PaymentMethod.CASH: total // 2 + 100_00, PaymentMethod.CARD: total - total // 2}
+            if cash and total > 1
+            else None
+        )
+        receipt = a_receipt(*[line] * lines, payments=payments)
+        key = str(uuid.uuid4())
+        self._alive(lambda: self._post(receipt, key))
+        self._alive(lambda: self.till.run(seconds))
+
+    def _post(self, receipt, key) -> None:  # type: ignore[no-untyped-def]
+        try:
+            ticket = self.till.post(receipt, key)
+        except KktdError:
+            return  # refused with a reason: nothing may be stored, the invariant looks
+        self.till.desk.leave(ticket)
+        self.sold[receipt.id] = receipt.total
+        self.keys[key] = receipt
+
+    @rule(data=st.data())
+    def send_the_same_request_again(self, data: st.DataObject) -> None:
+        if not self.keys:
+            return
+        key = data.draw(st.sampled_from(sorted(self.keys)))
+        before = self.till.store.read(lambda db: db.execute("SELECT count(*) FROM receipts").get)
+        again = a_receipt(*self.keys[key].lines, payments=None)  # type: ignore[attr-defined]
+        self._alive(lambda: self.till.desk.leave(self.till.post(again, key)))
+        after = self.till.store.read(lambda db: db.execute("SELECT count(*) FROM receipts").get)
+        assert before == after
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        if self.sold:
+            receipt_id = data.draw(st.sampled_from(sorted(self.sold)))
+            self._alive(lambda: self._quietly(lambda: self.till.desk.cancel(receipt_id)))
+
+    @rule(data=st.data())
+    def print_again(self, data: st.DataObject) -> None:
+        if self.sold:
+            receipt_id = data.draw(st.sampled_from(sorted(self.sold)))
+            self._alive(lambda: self._quietly(lambda: self._leave(receipt_id)))
+
+    def _leave(self, receipt_id: str) -> None:
+        self.till.desk.leave(self.till.desk.print_again(receipt_id))
+
+    @rule(seconds=st.sampled_from([0.5, 3, 30, 90]))
+    def let_it_work(self, seconds: float) -> None:
+        self._alive(lambda: self.till.run(seconds))
+
+    @rule()
+    def close_the_shift(self) -> None:
+        self._alive(lambda: self._quietly(lambda: self.till.z_report(20)))
+
+    # ---- what breaks ------------------------------------------------------------------------
+
+    @rule(command=COMMANDS, times=st.integers(1, 3))
+    def lose_a_reply(self, command: str, times: int) -> None:
+        self.till.faults.add("printer", "lose_reply", times, command=command)
+
+    @rule(command=COMMANDS, when=st.sampled_from(["before", "after"]))
+    def cut_the_printer_s_power(self, command: str, when: str) -> None:
+        self.till.faults.add("printer", "power_cut", 1, command=command, when=when)
+
+    @rule(count=st.integers(0, 300), direction=st.sampled_from(["to_device", "to_host"]))
+    def drop_the_line(self, count: int, direction: str) -> None:
+        self.till.faults.add("printer", "cut_after", 1, bytes=count, direction=direction)
+
+    @rule(seed=st.integers(0, 1000))
+    def make_noise(self, seed: int) -> None:
+        self.till.faults.add("printer", "noise", 3, rate=0.02, seed=seed)
+
+    @rule(when=st.sampled_from(["before", "during", "after"]))
+    def paper_runs_out(self, when: str) -> None:
+        self.till.faults.add("printer", "paper_out", 1, when=when)
+
+    @rule()
+    def load_paper(self) -> None:
+        self.till.faults.clear("printer", "paper_out")
+        self.till.printer.insert_paper()
+
+    @rule()
+    def pull_the_plug(self) -> None:
+        self.till.printer.unplug()
+
+    @rule()
+    def put_the_plug_back(self) -> None:
+        self.till.printer.plug()
+
+    @rule(code=st.sampled_from([0x73, 0x4F, 0x50, 0x6B, 0x33]), command=COMMANDS)
+    def refuse(self, code: int, command: str) -> None:
+        self.till.faults.add("printer", "refuse", 1, command=command, code=code)
+
+    @rule(seconds=st.sampled_from([-86_400, -600, 600, 3_600]))
+    def somebody_sets_the_clock(self, seconds: int) -> None:
+        self.till.clock.jump_wall(seconds)
+
+    @rule(bytes_=st.integers(1, 900))
+    def kill_after_bytes(self, bytes_: int) -> None:
+        self.till.port.die_in_bytes = bytes_
+
+    @rule(commits=st.integers(1, 6), after=st.booleans())
+    def kill_at_a_commit(self, commits: int, after: bool) -> None:
+        self.till.store.die_in = commits
+        self.till.store.die_after_commit = after
+
+    @rule()
+    def kill_now(self) -> None:
+        self.till.crash()
+
+    # ---- what must hold ---------------------------------------------------------------------
+
+    @invariant()
+    def the_fn_and_the_store_hold_the_same_receipts(self) -> None:
+        made = Counter(one["mark"] for one in self.till.fn_receipts())
+        assert not [mark for mark, times in made.items() if times > 1], "a receipt twice in the FN"
+        documents = {one["fd"]: one for one in self.till.fn_receipts()}
+        marks = {mark_of(receipt_id): receipt_id for receipt_id in self._all_ids()}
+        assert set(made) <= set(marks), "the FN holds what nobody sold"
+        for mark, receipt_id in marks.items():
+            stored = self.till.stored(receipt_id)
+            if stored.state in IN_FN:
+                assert stored.document is not None
+                made_document = documents[stored.document.fd]
+                assert made_document["mark"] == mark
+                assert made_document["total_kopecks"] == stored.receipt.total
+                assert str(made_document["fp"]) == stored.document.fp
+            elif stored.state in SURELY_NOT_IN_FN:
+                assert mark not in made, f"{stored.state} and yet in the FN"
+
+    @invariant()
+    def every_sale_that_was_taken_is_there(self) -> None:
+        assert set(self.sold) <= set(self._all_ids())
+
+    @invariant()
+    def the_drawer_is_right_to_the_kopeck(self) -> None:
+        session = self.till.store.read(lambda db: sessions.find_open(db, POS_ID))
+        if session is not None:
+            assert not self.till.store.write(
+                lambda db: sessions.reconcile(db, session.session_id, 0)
+            )
+
+    def teardown(self) -> None:
+        """Mend everything: nothing stays open, and no person was needed."""
+        if not hasattr(self, "till"):
+            return
+        self.till.store.die_in = None
+        self.till.port.die_in_bytes = None
+        self.till.faults.clear()
+        self.till.printer.plug()
+        self.till.printer.insert_paper()
+        self.till.run(400)
+        for receipt_id in self._all_ids():
+            stored = self.till.stored(receipt_id)
+            assert stored.state not in (FiscalState.PRINTING, FiscalState.IN_DOUBT), stored.problem
+            assert stored.state is not FiscalState.REGISTERED, stored.problem
+            assert stored.state is not FiscalState.ACCEPTED or stored.held
+        self.the_fn_and_the_store_hold_the_same_receipts()
+        self.till.close()
+        shutil.rmtree(self.folder)
+
+    # ---- tools ------------------------------------------------------------------------------
+
+    def _all_ids(self) -> list[str]:
+        return self.till.store.read(
+            lambda db: [str(row[0]) for row in db.execute("SELECT id FROM receipts")]
+        )
+
+    def _alive(self, act) -> None:  # type: ignore[no-untyped-def]
+        try:
+            act()
+        except Killed:
+            self.till.crash()
+
+    def _quietly(self, act) -> None:  # type: ignore[no-untyped-def]
+        try:
+            act()
+        except KktdError:
+            return
+
+
+def test_each_receipt_is_in_the_fn_exactly_once_whatever_happens() -> None:
+    run_state_machine_as_test(
+        Till,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
