@@ -333,3 +333,13 @@ def test_nothing_is_printed_while_the_power_is_off() -> None:
     assert len(bench.printer.paper()) == printed
     bench.hear(32)
     assert bench.printer.paper()[-1].startswith("t=")
+
+
+def test_a_new_roll_put_in_too_early_stops_no_printing() -> None:
+    bench = Bench(options={"print_ms": 800})
+    ready_to_close_while_printing(bench)
+    bench.ask(close(cash=10_000))
+    bench.printer.insert_paper()
+    assert bench.mode() == (2, 5)
+    bench.wait(1)
+    assert bench.mode() == (2, 0)

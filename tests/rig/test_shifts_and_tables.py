@@ -273,3 +273,25 @@ def test_the_registration_number_carries_its_check_sum() -> None:
             top = (crc >> 15 ^ byte >> 7 - bit) & 1
             crc = (crc << 1 ^ (0x1021 if top else 0)) & 0xFFFF
     assert registration_number("1", "9706048530", "0380490041048485") == f"0000000001{crc:06d}"
+
+
+def test_a_till_that_delivers_by_itself_owes_nothing() -> None:
+    bench = Bench(options={"ofd_online": True})
+    bench.open_shift()
+    assert bench.ask(storage(0x3F))[3:] == b"\0\0"
+    assert bench.ask(storage(0x0A, b"\2\0\0\0"))[4] == 1
+    assert len(bench.ask(storage(0x3C, b"\2\0\0\0"))) == 30
+    bench.printer.set_ofd_online(False)
+    bench.sell()
+    assert bench.ask(storage(0x3F))[3:] == b"\1\0"
+    assert bench.ask(storage(0x39))[3:12] == b"\2\0\1\0\3\0\0\0\x1a"
+    assert bench.code(storage(0x3C, b"\3\0\0\0")) == 0x08
+
+
+def test_a_desktop_model_shows_mode_1_until_the_document_is_read() -> None:
+    bench = Bench(options={"reading_is_mode_1": True})
+    bench.ask(storage(0x3A, b"\1\0\0\0"))
+    assert bench.mode() == (1, 0)
+    while bench.code(storage(0x3B)) == 0:
+        pass
+    assert bench.mode() == (4, 0)

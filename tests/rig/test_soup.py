@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rig.faults import Faults
@@ -10,10 +14,14 @@ from rig.shtrih_tables import COMMANDS
 
 from tests.rig.bench import (
     ACK,
+    CANCEL,
+    CONTINUE,
     ENQ,
     NAK,
+    OPEN_SHIFT,
     STX,
     SYSTEM,
+    Z_REPORT,
     Bench,
     close,
     open_receipt,
@@ -97,3 +105,42 @@ def test_noise_is_the_same_for_the_same_seed_and_harms_only_the_line(
         bench.faults.add("printer", "noise", seed=seed, rate=rate, direction=direction)
         heard.append([bench.say(ENQ) + bench.say(frame(SALE[0])) for _ in range(10)])
     assert heard[0] == heard[1]
+
+
+TILL_LIFE = st.lists(
+    st.one_of(
+        st.sampled_from([OPEN_SHIFT, Z_REPORT, CANCEL, CONTINUE, *SALE]).map(frame),
+        st.sampled_from(["power", "process", "paper out", "paper in", "day"]),
+    ),
+    max_size=30,
+)
+
+
+@FEW
+@given(TILL_LIFE)
+def test_the_fn_only_ever_grows_whatever_befalls_the_till(life: list[bytes | str]) -> None:
+    with TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), {"print_ms": 300})
+        before = bench.printer.documents(with_tlv=True)
+        for event in life:
+            if isinstance(event, bytes):
+                bench.say(ENQ)
+                bench.say(event)
+                bench.say(ACK)
+            elif event == "power":
+                bench.printer.cut_power(bench.now_s)
+            elif event == "process":
+                bench.start()
+            elif event == "paper out":
+                bench.printer.take_paper_out()
+            elif event == "paper in":
+                bench.printer.insert_paper()
+            else:
+                bench.wall += timedelta(hours=25)
+            bench.hear(0.2)
+            after = bench.printer.documents(with_tlv=True)
+            assert after[: len(before)] == before
+            assert len(after) - len(before) <= (2 if event == frame(SALE[0]) else 1)
+            before = after
+        bench.start()
+        assert bench.printer.documents(with_tlv=True) == before

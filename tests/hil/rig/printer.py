@@ -154,6 +154,11 @@ class SimulatedPrinter:
         with self._lock:
             self.till.confirm(fd)
 
+    def set_ofd_online(self, online: bool) -> None:
+        """Whether the till delivers documents by itself."""
+        with self._lock:
+            self.till.ofd_online = online
+
     def close(self) -> None:
         self._memory.close()
 

@@ -112,9 +112,13 @@ def read_tlv(till: Till, _request: Request) -> bytes:
     return till.reading.pop(0)
 
 
-def ofd_ticket(_till: Till, _request: Request) -> bytes:
-    """FF3Ch: no OFD talks to this device yet."""
-    raise Refused(NO_DATA)
+def ofd_ticket(till: Till, request: Request) -> bytes:
+    """FF3Ch: 08 until the OFD has answered; its sign is made up."""
+    document = _asked(till, request)
+    if document.fd > till.fn.confirmed_fd:
+        raise Refused(NO_DATA)
+    sign = b"\x88\x06" + le(document.fp, 16)
+    return date_time(document.made_at) + sign + le(document.fd, 4)
 
 
 def ofd_exchange_status(till: Till, _request: Request) -> bytes:

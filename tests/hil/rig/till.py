@@ -43,6 +43,8 @@ class Options:
     receipt_survives_power_cut: bool = True  # mode 8 is kept over a power cut
     short_status_17: bool = False  # last print result appended to 10h (model bit 34)
     ofd_wait_days: int = 30  # FN refuses with 15h beyond this
+    ofd_online: bool = False  # the till delivers by itself and gets a ticket at once
+    reading_is_mode_1: bool = False  # FF3A..FF3B shows mode 1 until the end (desktop models)
     print_ms: int = 0  # submode 5 after a document
 
 
@@ -68,6 +70,7 @@ class Till:
             ofd_wait_days=options.ofd_wait_days,
         )
         self.printed: list[str] = []
+        self.ofd_online = options.ofd_online
         self.reading: list[bytes] | None = None  # parts FF3Bh still has to hand out, RAM only
         self.now_s = 0.0
         self._job_due_s = 0.0
@@ -92,6 +95,8 @@ class Till:
         """Low nibble of the mode byte."""
         if self.state.receipt is not None:
             return 8
+        if self.reading is not None and self.options.reading_is_mode_1:
+            return 1
         if self.state.asked_date is not None:
             return 6
         if not self.fn.shift_open:
@@ -234,8 +239,10 @@ class Till:
         self.commit()
 
     def tick(self, now_s: float) -> None:
-        """Let time pass: printing ends, and a paper fault taken off the board ends too."""
+        """Let time pass: printing ends, a paper fault taken off the board too, the OFD answers."""
         self.now_s = max(self.now_s, now_s)
+        if self.ofd_online and self.fn.unsent():
+            self.confirm(self.fn.last_fd)
         job = self.state.job
         if job is not None and self.submode == 5 and self.now_s >= self._job_due_s:
             self.finish_printing()
@@ -276,6 +283,8 @@ class Till:
         self._saved = state
 
     def _paper_is_back(self) -> None:
+        if self.state.has_paper:
+            return
         self.state.has_paper = True
         if self.state.job is not None:
             self.state.job.waiting = True
