@@ -293,20 +293,19 @@ class BufferCount:
 
 def count_buffer(db: Db) -> BufferCount:
     """Reads only the rows still on their way."""
-    queued = waiting = doubt = held = 0
-    oldest: tuple[str, int] | None = None
-    for receipt_id, state, is_held, created_at in db.execute(
-        f"SELECT id, print_state, held, created_at FROM receipts WHERE {IN_BUFFER}"
-    ):
-        queued += 1
-        waiting += state in ("accepted", "printing", "in_doubt")
-        doubt += state == "in_doubt"
-        held += is_held
-        if oldest is None or created_at < oldest[1]:
-            oldest = (receipt_id, created_at)
-    return BufferCount(
-        queued, waiting, doubt, held, oldest[0] if oldest else None, oldest[1] if oldest else None
-    )
+    counts = db.execute(
+        f"""SELECT count(*), count(*) FILTER (WHERE print_state IN ('accepted', 'printing',
+              'in_doubt')), count(*) FILTER (WHERE print_state = 'in_doubt'),
+              count(*) FILTER (WHERE held = 1)
+            FROM receipts WHERE {IN_BUFFER}"""
+    ).fetchone()
+    queued, waiting, doubt, held = counts or (0, 0, 0, 0)
+    oldest = db.execute(
+        f"""SELECT id, created_at FROM receipts WHERE {IN_BUFFER}
+            ORDER BY hlc_local_time, hlc_logical_counter LIMIT 1"""
+    ).fetchone()
+    oldest_id, oldest_at = oldest or (None, None)
+    return BufferCount(queued, waiting, doubt, held, oldest_id, oldest_at)
 
 
 def count_queued(db: Db) -> int:
