@@ -37,7 +37,7 @@ def this_boot() -> Boot:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What an owner holds.  `lock_id` and `held_by` are for people and the log."""
+    """What an owner holds.  `owner` is unique to a run; `lock_id`, `held_by` are for people."""
 
     name: str
     lock_id: str
@@ -53,7 +53,7 @@ def acquire(db: Db, lease: Lease, boot: Boot, ttl_ms: int = TTL_MS) -> None:
            VALUES (?1, ?2, ?3, ?4, ?5, ?6)
            ON CONFLICT (name) DO UPDATE SET lock_id = ?2, owner = ?3, held_by = ?4,
              boot_id = ?5, expires_at_ms = ?6
-           WHERE lock_id = ?2 OR boot_id != ?5 OR expires_at_ms <= ?7""",
+           WHERE owner = ?3 OR boot_id != ?5 OR expires_at_ms <= ?7""",
         (
             lease.name,
             lease.lock_id,
@@ -71,8 +71,8 @@ def acquire(db: Db, lease: Lease, boot: Boot, ttl_ms: int = TTL_MS) -> None:
 def renew(db: Db, lease: Lease, boot: Boot, ttl_ms: int = TTL_MS) -> None:
     """Prolong one's own; raises LeaseHeld if another took it after it ran out."""
     db.execute(
-        "UPDATE leases SET expires_at_ms = ?4 WHERE name = ?1 AND lock_id = ?2 AND owner = ?3",
-        (lease.name, lease.lock_id, lease.owner, boot.now_ms() + ttl_ms),
+        "UPDATE leases SET expires_at_ms = ?3 WHERE name = ?1 AND owner = ?2",
+        (lease.name, lease.owner, boot.now_ms() + ttl_ms),
     )
     if db.changes() != 1:
         raise _held(db, lease.name)
@@ -80,10 +80,12 @@ def renew(db: Db, lease: Lease, boot: Boot, ttl_ms: int = TTL_MS) -> None:
 
 def release(db: Db, lease: Lease) -> None:
     """Let go of one's own; another's stays."""
-    db.execute(
-        "DELETE FROM leases WHERE name = ? AND lock_id = ? AND owner = ?",
-        (lease.name, lease.lock_id, lease.owner),
-    )
+    db.execute("DELETE FROM leases WHERE name = ? AND owner = ?", (lease.name, lease.owner))
+
+
+def free_all(db: Db) -> None:
+    """At the start of the daemon: the database is locked to it, so whoever held one is dead."""
+    db.execute("DELETE FROM leases")
 
 
 def find(db: Db, name: str, boot: Boot) -> Lease | None:
