@@ -57,11 +57,12 @@ def _restore_session(db: Db, pos_id: str, now_s: int) -> bool:
         opened_at=session.opened_at_s,
         unsynced_transactions=unsynced,
     )
-    different = sessions.reconcile(db, session.session_id, now_s)
+    different = sessions.find_differences(db, session.session_id)
     if different:
         facts = {method: [rubles(a), rubles(b)] for method, (a, b) in different.items()}
         log.event(Event.BALANCE_MISMATCH, pos_id=pos_id, level="ERROR", facts=facts)
         journal.append(db, Event.BALANCE_MISMATCH, now_s * 1000, pos_id=pos_id, facts=facts)
     else:
+        sessions.note_reconciled(db, session.session_id, now_s)
         log.event(Event.SESSION_RECONCILED, pos_id=pos_id)
     return True

@@ -136,8 +136,8 @@ def book_receipt(db: Db, session_id: str, receipt: Receipt, now_s: int) -> None:
     )
 
 
-def reconcile(db: Db, session_id: str, now_s: int) -> dict[PaymentMethod, tuple[int, int]]:
-    """Compare each balance with the sum of its rows; returns those that differ: (balance, sum)."""
+def find_differences(db: Db, session_id: str) -> dict[PaymentMethod, tuple[int, int]]:
+    """Tenders whose balance is not the sum of its rows: (balance, sum)."""
     session = _find(db, session_id)
     sums = {
         str(method): int(str(amount))
@@ -147,17 +147,18 @@ def reconcile(db: Db, session_id: str, now_s: int) -> dict[PaymentMethod, tuple[
             (session_id,),
         )
     }
-    different = {
+    return {
         method: (session.balances[method], sums.get(method, 0))
         for method in METHODS
         if session.balances[method] != sums.get(method, 0)
     }
-    if not different:
-        db.execute(
-            "UPDATE pos_sessions SET last_reconciled = ?2 WHERE session_id = ?1",
-            (session_id, now_s),
-        )
-    return different
+
+
+def note_reconciled(db: Db, session_id: str, now_s: int) -> None:
+    """Every balance was found right."""
+    db.execute(
+        "UPDATE pos_sessions SET last_reconciled = ?2 WHERE session_id = ?1", (session_id, now_s)
+    )
 
 
 def count_unsynced_transactions(db: Db, pos_id: str) -> int:

@@ -210,8 +210,8 @@ class Till(RuleBasedStateMachine):
     def the_drawer_is_right_to_the_kopeck(self) -> None:
         session = self.till.store.read(lambda db: sessions.find_open(db, POS_ID))
         if session is not None:
-            assert not self.till.store.write(
-                lambda db: sessions.reconcile(db, session.session_id, 0)
+            assert not self.till.store.read(
+                lambda db: sessions.find_differences(db, session.session_id)
             )
 
     def teardown(self) -> None:

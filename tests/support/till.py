@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rig.faults import Faults
@@ -29,6 +30,7 @@ from tests.support.crash import KillablePort, KillableStore
 from tests.support.receipts import CASHIER
 
 POS_ID = "POS-001"
+OPENING = datetime(2026, 3, 2, 9, 0)  # noqa: DTZ001 - a till knows no zones
 
 
 class TillBench:
@@ -39,12 +41,16 @@ class TillBench:
     ) -> None:
         self.clock = VirtualClock()
         self.faults = Faults()
-        self.printer = SimulatedPrinter(None, self.faults, clock=self.clock.local)
+        self.printer = SimulatedPrinter(None, self.faults, clock=self._printer_time)
         self._path = folder / "kktd.db"
         self._rules = DeskRules((POS_ID,), capacity, max_unprinted, open_shift_on_sale=True)
         self._hangs_up = hangs_up
         self.registered = 0
         self._start()
+
+    def _printer_time(self) -> datetime:
+        """The printer has a clock of its own: whoever sets ours does not touch it."""
+        return OPENING + timedelta(seconds=self.clock.monotonic_s())
 
     def _start(self) -> None:
         self.store = KillableStore(self._path)
