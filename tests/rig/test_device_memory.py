@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rig import fn, tlv
+from rig.faults import Faults
 from rig.fn import FiscalStorage, FnRefused
 from rig.memory import Memory
+from rig.printer import SimulatedPrinter
 
 NOON = datetime(2026, 3, 2, 12, 0)  # noqa: DTZ001 - a till's local clock
 
@@ -126,3 +128,9 @@ def test_any_bytes_are_whole_requisites_or_refused(data: bytes) -> None:
         assert tlv.encode_all(tlv.decode_all(data)) == data
     except tlv.BadTlv:
         assert data
+
+
+def test_a_memory_of_another_fn_is_not_taken(tmp_path: Path) -> None:
+    SimulatedPrinter(tmp_path, Faults(), fsync=False).close()
+    with pytest.raises(ValueError, match="9999078902019097"):
+        SimulatedPrinter(tmp_path, Faults(), fn_number="9999078902000001")

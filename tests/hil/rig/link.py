@@ -79,7 +79,6 @@ class Link:
         self._device = device
         self._faults = faults
         self._buffer = bytearray()  # a frame behind its STX
-        self._frame_at = 0  # bytes of this frame seen before its code was, for cut_after
         self._answer: bytes | None = None  # kept until acknowledged
         self._payload = b""
         self._executed = False

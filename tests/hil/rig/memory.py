@@ -26,8 +26,9 @@ class Memory:
             self._file = path.open("ab")
 
     def records(self) -> list[Record]:
-        """What was remembered when the file was opened, oldest first."""
-        return self._records
+        """What was remembered when the file was opened, oldest first; handed out once."""
+        found, self._records = self._records, []
+        return found
 
     def append(self, record: Record, *, durable: bool = True) -> None:
         """Remember one change; on disk when this returns, unless `durable` is off."""

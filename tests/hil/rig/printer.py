@@ -73,6 +73,7 @@ class SimulatedPrinter:
     ) -> None:
         self.faults = faults
         self._lock = threading.RLock()
+        self._shown: list[dict[str, object]] = []  # documents never change
         factory: dict[Cell, str] = {
             (FISCAL, 1, 1): serial,
             (FISCAL, 1, 2): inn,
@@ -167,8 +168,13 @@ class SimulatedPrinter:
     def documents(self, *, with_tlv: bool = False) -> list[dict[str, object]]:
         """Every document of the FN, oldest first."""
         with self._lock:
-            found = list(self.till.fn.documents)
-        return [_as_json(document, with_tlv=with_tlv) for document in found]
+            new = self.till.fn.documents[len(self._shown) :]
+            self._shown += [_as_json(document) for document in new]
+            found = [dict(document) for document in self._shown]
+        if not with_tlv:
+            for document in found:
+                del document["tlv"]
+        return found
 
     def fn_status(self) -> dict[str, object]:
         with self._lock:
@@ -200,10 +206,10 @@ def _pick(kind: type[Any], options: dict[str, Any]) -> Any:
     return kind(**{name: options.pop(name) for name in known & set(options)})
 
 
-def _as_json(document: Document, *, with_tlv: bool) -> dict[str, object]:
+def _as_json(document: Document) -> dict[str, object]:
     extra = tlv.find(document.tags(), 1084)
     mark = tlv.find(tlv.decode_all(extra.value), 1086) if extra is not None else None
-    found: dict[str, object] = {
+    return {
         "fd": document.fd,
         "type": TYPES[document.form],
         "sign": document.number(1054),
@@ -213,7 +219,5 @@ def _as_json(document: Document, *, with_tlv: bool) -> dict[str, object]:
         "mark": None if mark is None else mark.text(),
         "shift": document.shift,
         "receipt_no": document.receipt_no,
+        "tlv": document.body.hex(),
     }
-    if with_tlv:
-        found["tlv"] = document.body.hex()
-    return found

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from rig import documents, shtrih_receipt, shtrih_service, shtrih_shift, shtrih_storage
+from rig import (
+    documents,
+    shtrih_receipt,
+    shtrih_service,
+    shtrih_shift,
+    shtrih_storage,
+    shtrih_tags,
+    tlv,
+)
 from rig.faults import Faults
 from rig.fn import REGISTRATION, FnRefused
 from rig.shtrih_requests import Request
-from rig.shtrih_settings import PASSWORDS
+from rig.shtrih_settings import FISCAL, PASSWORDS
 from rig.shtrih_tables import Command, find_command
 from rig.till import Refused, Till
 
@@ -17,6 +25,7 @@ HANDLERS: Final[Mapping[str, shtrih_receipt.Handler]] = {
     **shtrih_service.HANDLERS,
     **shtrih_shift.HANDLERS,
     **shtrih_receipt.HANDLERS,
+    **shtrih_tags.HANDLERS,
     **shtrih_storage.HANDLERS,
 }
 PAPER_ERRORS: Final[Mapping[int, int]] = {1: 0x6B, 2: 0x6B, 3: 0x58, 4: 0x50, 5: 0x50}
@@ -35,6 +44,7 @@ class Registrar:
                 REGISTRATION, now, lambda _numbers: documents.registration(till.settings, now)
             )
             till.commit()
+        _check_owner(till)
         till.power_on()
 
     def execute(self, payload: bytes, now_s: float) -> bytes:
@@ -100,6 +110,16 @@ class Registrar:
             if self.till.settings.number(PASSWORDS, operator, 1) == password:
                 return operator
         raise Refused(0x4F)
+
+
+def _check_owner(till: Till) -> None:
+    """A memory of another FN or owner is a mistake of whoever started this till."""
+    first = till.fn.documents[0].tags()
+    wanted = {1041: till.fn.fn_number, 1018: till.settings.text(FISCAL, 1, 2)}
+    for number, value in wanted.items():
+        kept = tlv.find(first, number)
+        if kept is not None and kept.text().strip() != value.strip():
+            raise ValueError(f"this memory belongs to {kept.text().strip()}, not {value.strip()}")
 
 
 def _unknown(payload: bytes) -> bytes:

@@ -1,6 +1,6 @@
-"""Receipts: opening, operations, tags, closing, cancelling.
+"""Receipts: opening, operations, closing, cancelling.
 
-Sources: [SHTRIH] 6.3, 7.1, 7.2, 7.5, 7.6; [FFD] 6.
+Sources: [SHTRIH] 6.3, 7.1, 7.2, 7.5; [FFD] 6.
 """
 
 from __future__ import annotations
@@ -8,34 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from rig import documents, paper, tlv
+from rig import documents, paper
 from rig.documents import MILLION, Payment, half_up, tax_totals
 from rig.fn import CORRECTION, RECEIPT, SHIFT_OPEN, Document
 from rig.shtrih_requests import Request, date_time, le
 from rig.shtrih_settings import FISCAL, REGION
 from rig.shtrih_shift import count_document, open_shift_document
 from rig.shtrih_tables import (
-    DOCUMENT_TAGS,
-    ITEM_TAGS,
     REPLACED_IN_2026,
     SIGN_OF_TYPE,
     TAX_BY_BYTE,
     TYPE_OF_SIGN,
-    TagRule,
 )
 from rig.till import Refused, Till
 from rig.till_state import Item, Receipt
-from rig.tlv import Tlv
 
 Handler = Callable[[Till, Request], bytes]
 
 NOT_GIVEN: Final = 0xFF_FFFF_FFFF
 MONEY_MAX: Final = 9_999_999_999
-TLV_MAX: Final = 250
 CORRECTS: Final = 0x80  # 8Dh 80h..83h
 CORRECTION_TAGS: Final = {1173, 1174}  # no correction without them (FFD 1.2)
 MISSING_TAGS: Final = 0xA4
-ITEM_BYTES_MAX: Final = 1024
 RECEIPT_BYTES_MAX: Final = 30_000
 PRINT_CANCELLED_FIELD: Final = 15  # table 17
 EXTENDED_ANSWER_FIELD: Final = 36  # table 17
@@ -108,30 +102,6 @@ def old_operation(till: Till, request: Request) -> bytes:
 
 def subtotal(till: Till, request: Request) -> bytes:
     return le(_open(till, request.operator).total_kopecks, 5)
-
-
-def send_tlv(till: Till, request: Request) -> bytes:
-    """FF0Ch: tags of the document begun or of the open receipt."""
-    if till.state.receipt is None and till.fn.begun is None:
-        raise Refused(0x02)
-    tags = _checked_tags(request.rest(6), DOCUMENT_TAGS)
-    if till.state.receipt is not None:
-        till.state.receipt.tags = _merged(till.state.receipt.tags, tags, DOCUMENT_TAGS)
-    else:
-        till.fn.begun_tags = _merged(till.fn.begun_tags, tags, DOCUMENT_TAGS)
-    return b""
-
-
-def bind_tlv(till: Till, request: Request) -> bytes:
-    """FF4Dh: tags of the last operation; 02 before the first one."""
-    receipt = till.state.receipt
-    if receipt is None or not receipt.items:
-        raise Refused(0x02)
-    item = receipt.items[-1]
-    item.tags = _merged(item.tags, _checked_tags(request.rest(6), ITEM_TAGS), ITEM_TAGS)
-    if len(documents.item(item).value) > ITEM_BYTES_MAX:
-        raise Refused(0x10)
-    return b""
 
 
 def close_receipt(till: Till, request: Request) -> bytes:
@@ -262,42 +232,6 @@ def _replaced(till: Till, row: int) -> int:
     return row
 
 
-def _checked_tags(data: bytes, rules: Mapping[int, TagRule]) -> list[Tlv]:
-    """Whole, known, well-sized tags; 10 when too long, 33 when wrong."""
-    if len(data) > TLV_MAX:
-        raise Refused(0x10)
-    try:
-        tags = tlv.decode_all(data)
-    except tlv.BadTlv:
-        raise Refused(0x33) from None
-    for tag in tags:
-        _check_tag(tag, rules)
-    return tags
-
-
-def _check_tag(tag: Tlv, rules: Mapping[int, TagRule]) -> None:
-    rule = rules.get(tag.tag)
-    if rule is None or not tag.value:
-        raise Refused(0x33)
-    if len(tag.value) > rule.longest:
-        raise Refused(0x10)
-    if rule.kind == "text" and any(byte < 0x20 for byte in tag.value):
-        raise Refused(0x33)  # a line feed is refused by real tills
-    if rule.kind == "nested":
-        try:
-            tlv.decode_all(tag.value)
-        except tlv.BadTlv:
-            raise Refused(0x33) from None
-
-
-def _merged(old: list[Tlv], new: list[Tlv], rules: Mapping[int, TagRule]) -> list[Tlv]:
-    """A tag sent twice replaces the first, unless the format lets it repeat."""
-    single = {tag.tag for tag in new if not rules[tag.tag].many}
-    kept = [tag for tag in old if tag.tag not in single]
-    last = {tag.tag: tag for tag in new}
-    return kept + [tag for tag in new if rules[tag.tag].many or last[tag.tag] is tag]
-
-
 def _close(
     till: Till, request: Request, given: list[int], rounding: int, tax_system: int
 ) -> tuple[Document, int]:
@@ -390,8 +324,6 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "sale_return": old_operation,
     "buy_return": old_operation,
     "subtotal": subtotal,
-    "send_tlv": send_tlv,
-    "bind_tlv": bind_tlv,
     "close_receipt": close_receipt,
     "close_receipt_old": close_receipt_old,
     "cancel_receipt": cancel_receipt,
