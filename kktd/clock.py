@@ -78,13 +78,23 @@ class HybridClock:
     def __init__(self, clock: Clock, last: HlcStamp) -> None:
         self._clock = clock
         self._last = last
+        self._latest_s: int | None = None
         self._lock = threading.Lock()
 
+    def believe_until(self, latest_s: int | None) -> None:
+        """Take no wall clock past this for true, so that one day in 2036 does not stick.
+
+        `latest_s` is the printer's clock and a day; None believes everything.
+        """
+        with self._lock:
+            self._latest_s = latest_s
+
     def tick(self) -> HlcStamp:
-        """The next stamp; a wall clock that went back only raises the counter."""
+        """The next stamp; a wall clock behind, or too far ahead, only raises the counter."""
         now_s = int(self._clock.wall_s())
         with self._lock:
-            if now_s > self._last.local_time_s:
+            believed = self._latest_s is None or now_s <= self._latest_s
+            if believed and now_s > self._last.local_time_s:
                 self._last = HlcStamp(now_s, 0)
             else:
                 self._last = HlcStamp(self._last.local_time_s, self._last.logical_counter + 1)

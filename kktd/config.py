@@ -6,6 +6,7 @@ The sections follow the guide's; units stand in the names.  Secrets are files, n
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from kktd.errors import BadConfig
 from kktd.model.receipt import TaxSystem
 
+ADDRESS: Final = r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}"
+ANY_TEXT: Final = r"[^\x00-\x1f]{0,256}"
+FILE: Final = r"(/[^\x00-\x1f]{1,255})?"
+
 
 def _setting(
     sentence: str,
@@ -23,25 +28,35 @@ def _setting(
     least: float | None = None,
     most: float | None = None,
     choices: tuple[str, ...] | None = None,
+    form: str | None = None,
 ) -> Any:
-    rule = {"sentence": sentence, "least": least, "most": most, "choices": choices}
+    """`form` is a pattern a text, or each text of a list, has to match whole."""
+    rule = {"sentence": sentence, "least": least, "most": most, "choices": choices, "form": form}
     return field(default=default, metadata=rule)
 
 
 @dataclass(frozen=True, slots=True)
 class TillSettings:
-    pos_ids: tuple[str, ...] = _setting("Tills this daemon serves.", ("POS-001",))
-    timezone: str = _setting("Zone of the shop.", "Europe/Moscow")
+    pos_ids: tuple[str, ...] = _setting(
+        "Tills this daemon serves.", ("POS-001",), form=r"[\w.-]{1,32}"
+    )
+    timezone: str = _setting("Zone of the shop.", "Europe/Moscow", form=ANY_TEXT)
     state_dir: Path = _setting("Where database and certificates live.", Path("/var/lib/kktd"))
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    listen: str = _setting("Address of the HTTPS API.", "0.0.0.0:443")
-    metrics: str = _setting("Address of the metrics alone; empty for none.", "0.0.0.0:9090")
+    listen: str = _setting("Address of the HTTPS API.", "0.0.0.0:443", form=ADDRESS)
+    metrics: str = _setting(
+        "Address of the metrics alone; empty for none.", "0.0.0.0:9090", form=f"({ADDRESS})?"
+    )
     socket: Path = _setting("Unix socket for root.", Path("/run/kktd/api.sock"))
-    names: tuple[str, ...] = _setting("Names and addresses in the certificate.", ("pos-001.local",))
-    origins: tuple[str, ...] = _setting("Origins a browser may call from.", ())
+    names: tuple[str, ...] = _setting(
+        "Names and addresses in the certificate.", ("pos-001.local",), form=r"[\w.:-]{1,253}"
+    )
+    origins: tuple[str, ...] = _setting(
+        "Origins a browser may call from.", (), form=r"https?://[\w.:\[\]-]{1,253}"
+    )
     open_reading: bool = _setting("Health, buffer status and metrics need no token.", True)
     max_connections: int = _setting("Connections at once.", 256, least=16, most=4096)
 
@@ -49,7 +64,11 @@ class ApiSettings:
 @dataclass(frozen=True, slots=True)
 class PrinterSettings:
     family: str = _setting("Printer family.", "shtrih", choices=("shtrih",))
-    url: str = _setting("serial:///dev/…?baudrate=115200 or tcp://host:port.", "serial:///dev/kkt")
+    url: str = _setting(
+        "serial:///dev/…?baudrate=115200 or tcp://host:port.",
+        "serial:///dev/kkt",
+        form=rf"serial:///[^\s?]+(\?\S*)?|tcp://{ADDRESS}(\?\S*)?",
+    )
     password: int = _setting("System administrator's password.", 30, least=0, most=99_999_999)
     print_timeout_ms: int = _setting(
         "How long a sale waits for the FN.", 10_000, least=1_000, most=60_000
@@ -70,9 +89,13 @@ class BufferSettings:
 
 @dataclass(frozen=True, slots=True)
 class OfdSettings:
-    url: str = _setting("Base address of the ОФД's REST API.", "")
-    token_file: str = _setting("File with the bearer token.", "")
-    ca_file: str = _setting("CA bundle of the ОФД; empty for the system's.", "")
+    url: str = _setting(
+        "Base address of the ОФД's REST API; empty: nothing is delivered from here.",
+        "",
+        form=r"(https?://[^\s?#]{1,512})?",
+    )
+    token_file: str = _setting("File with the bearer token.", "", form=FILE)
+    ca_file: str = _setting("CA bundle of the ОФД; empty for the system's.", "", form=FILE)
     timeout_ms: int = _setting("Whole exchange with the ОФД.", 10_000, least=500, most=60_000)
     sync_interval_s: int = _setting("Scheduled sync.", 300, least=5, most=3_600)
     sync_batch_size: int = _setting(
@@ -89,9 +112,9 @@ class OfdSettings:
 
 @dataclass(frozen=True, slots=True)
 class OrganisationSettings:
-    inn: str = _setting("INN of the owner, 10 or 12 digits.", "")
-    name: str = _setting("Name of the owner.", "")
-    address: str = _setting("Address of settlements.", "")
+    inn: str = _setting("INN of the owner, 10 or 12 digits.", "", form=r"(\d{10}|\d{12})?")
+    name: str = _setting("Name of the owner.", "", form=ANY_TEXT)
+    address: str = _setting("Address of settlements.", "", form=ANY_TEXT)
     tax_system: str = _setting(
         "Default tax system.", "osn", choices=tuple(one.name.lower() for one in TaxSystem)
     )
@@ -142,10 +165,12 @@ def parse(text: str) -> Settings:
     settings = Settings(**sections)
     try:
         settings.zone  # noqa: B018 - raises for an unknown zone
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadConfig("unknown zone", key="till.timezone", reason=str(error)) from error
     if not settings.till.pos_ids:
         raise BadConfig("no till", key="till.pos_ids", reason="at least one is needed")
+    if settings.ofd.backoff_initial_ms > settings.ofd.backoff_max_ms:
+        raise BadConfig("the first wait is the longest", key="ofd.backoff_initial_ms")
     return settings
 
 
@@ -164,10 +189,16 @@ def _value(key: str, rule: dataclasses.Field[Any], raw: object) -> object:
     if isinstance(default, tuple):
         if not isinstance(raw, list) or not all(isinstance(one, str) and one for one in raw):
             raise BadConfig("not a list of strings", key=key)
+        if len(set(raw)) != len(raw):
+            raise BadConfig("named twice", key=key)
+        for one in raw:
+            _check_form(key, rule, one)
         return tuple(raw)
     if isinstance(default, Path):
         if not isinstance(raw, str) or not raw:
             raise BadConfig("not a path", key=key)
+        if not Path(raw).is_absolute():
+            raise BadConfig("not an absolute path", key=key)
         return Path(raw)
     if type(raw) is not type(default):
         raise BadConfig(f"not a {type(default).__name__}", key=key)
@@ -176,4 +207,12 @@ def _value(key: str, rule: dataclasses.Field[Any], raw: object) -> object:
         raise BadConfig(f"outside {least}..{most}", key=key)
     if choices and raw not in choices:
         raise BadConfig("not one of the choices", key=key, choices=list(choices))
+    if isinstance(raw, str):
+        _check_form(key, rule, raw)
     return raw
+
+
+def _check_form(key: str, rule: dataclasses.Field[Any], text: str) -> None:
+    form = rule.metadata["form"]
+    if form is not None and not re.fullmatch(form, text):
+        raise BadConfig("not of the form", key=key, form=form)

@@ -83,7 +83,11 @@ class StaleState(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The disk failed or is full; nothing of this request was stored.  Call an engineer."""
+    """The disk failed or is full: nothing of this request was kept.  Call an engineer.
+
+    Full, selling goes on when there is space again; failed, only the next start knows what was
+    written of it, which is why a repeat has to carry the same key.
+    """
 
     code = "DISK_FULL"
 

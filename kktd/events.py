@@ -52,6 +52,7 @@ class Event(Enum):
     TOKEN_CREATED = ("token_created", "INFO", "token_created")
     TOKEN_REVOKED = ("token_revoked", "INFO", "token_revoked")
     REQUEST_FAILED = ("request_failed", "ERROR", None)
+    LIBRARY_FAILED = ("library_failed", "ERROR", None)
     WORKER_FAILED = ("worker_failed", "ERROR", None)
     STORE_FAILED = ("store_failed", "CRITICAL", None)
     DAEMON_STARTED = ("daemon_started", "INFO", "daemon_started")

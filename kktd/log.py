@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from datetime import UTC, datetime
@@ -23,12 +24,29 @@ def configure(stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     # Libraries speak only of trouble, and never in a second format on the same stream.
-    logging.basicConfig(level=logging.CRITICAL, stream=stream or sys.stderr)
+    logging.basicConfig(level=logging.ERROR, handlers=[_LibraryHandler()], force=True)
 
 
 def event(what: Event, *, level: str | None = None, **facts: object) -> None:
-    """Write one line.  Facts are JSON values; secrets and customers' contacts are left out."""
-    structlog.get_logger().msg(what.log_name, level=level or what.level, **facts)
+    """Write one line.  Facts are JSON values; secrets and customers' contacts are left out.
+
+    Never raises for a stream that is full or gone: a sale does not fail for want of a log.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        structlog.get_logger().msg(what.log_name, level=level or what.level, **facts)
+
+
+class _LibraryHandler(logging.Handler):
+    """What uvicorn and others report, as a line like every other."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        cause = record.exc_info[1] if record.exc_info else None
+        event(
+            Event.LIBRARY_FAILED,
+            library=record.name,
+            reason=record.getMessage(),
+            error=repr(cause) if cause else None,
+        )
 
 
 def _stamp(
@@ -47,4 +65,12 @@ def _stamp(
 def _hide_secrets(
     _logger: object, _method: str, line: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    return {key: "…" if key in _SECRET_KEYS and value else value for key, value in line.items()}
+    return {key: _hidden(key, value) for key, value in line.items()}
+
+
+def _hidden(key: str, value: object) -> object:
+    if key in _SECRET_KEYS:
+        return "…" if value else value
+    if isinstance(value, dict):
+        return {str(inner): _hidden(str(inner), fact) for inner, fact in value.items()}
+    return value

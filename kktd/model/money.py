@@ -19,10 +19,16 @@ def kopecks_from_rubles(rubles: Decimal) -> Kopecks:
         raise ValueError("not a number")
     if not 0 <= rubles <= Decimal(MAX_KOPECKS) / 100:
         raise ValueError(f"outside 0..{Decimal(MAX_KOPECKS) / 100}")
-    scaled = rubles.scaleb(2)
-    if scaled != scaled.to_integral_value():
+    if not has_decimals(rubles, 2):
         raise ValueError("more than two decimals")
-    return Kopecks(int(scaled))
+    return Kopecks(int(rubles.scaleb(2)))
+
+
+def has_decimals(number: Decimal, most: int) -> bool:
+    """Whether a finite `number` has at most so many; by its digits, for arithmetic would round."""
+    _, digits, exponent = number.as_tuple()
+    extra = -int(exponent) - most
+    return extra <= 0 or not any(digits[-extra:])
 
 
 def rubles(kopecks: int) -> str:

@@ -12,7 +12,15 @@ from enum import IntEnum, StrEnum
 from typing import Final, NewType
 
 from kktd.errors import Invalid
-from kktd.model.money import MAX_KOPECKS, NO_KOPECKS, Kopecks, line_sum
+from kktd.model.money import (
+    MAX_KOPECKS,
+    MAX_QUANTITY,
+    NO_KOPECKS,
+    QUANTITY_DECIMALS,
+    Kopecks,
+    has_decimals,
+    line_sum,
+)
 
 ReceiptId = NewType("ReceiptId", str)  # a UUID as text
 
@@ -206,17 +214,16 @@ class Receipt:
     customer: Customer | None = None
 
     def __post_init__(self) -> None:
+        if not 1 <= len(self.lines) <= MAX_LINES:
+            raise Invalid(f"not 1 to {MAX_LINES} lines", field="items")
         for index, line in enumerate(self.lines):
-            if line.total < 0:
-                raise Invalid("discount exceeds the line", field=f"items[{index}].discount")
-            if line.total > MAX_KOPECKS:
-                raise Invalid("the line is too dear", field=f"items[{index}]")
-        if not self.lines:
-            raise Invalid("no lines", field="items")
+            _check_line(line, f"items[{index}]")
         if self.total > MAX_KOPECKS:
             raise Invalid("the receipt is too dear", field="items")
-        tendered = sum(payment.amount for payment in self.payments)
-        if tendered < self.total:
+        for index, payment in enumerate(self.payments):
+            if not 0 <= payment.amount <= MAX_KOPECKS:
+                raise Invalid("the amount is out of range", field=f"payments[{index}].amount")
+        if self.change < 0:
             raise Invalid("paid less than the total", field="payments", total_kopecks=self.total)
         if self.change > self.tendered(PaymentMethod.CASH):
             raise Invalid("change is given from cash only", field="payments")
@@ -242,3 +249,19 @@ class Receipt:
         """What the FN books: handed over less change ([FFD] arithmetic 3)."""
         given = self.tendered(method)
         return Kopecks(given - self.change) if method is PaymentMethod.CASH else given
+
+
+def _check_line(line: Line, field: str) -> None:
+    """Raises Invalid.  Quantity first: the sum of an absurd one cannot even be computed."""
+    if not line.quantity.is_finite() or not 0 < line.quantity <= MAX_QUANTITY:
+        raise Invalid("the quantity is out of range", field=f"{field}.qty")
+    if not has_decimals(line.quantity, QUANTITY_DECIMALS):
+        raise Invalid(f"more than {QUANTITY_DECIMALS} decimals", field=f"{field}.qty")
+    if not 0 <= line.price <= MAX_KOPECKS:
+        raise Invalid("the price is out of range", field=f"{field}.price")
+    if not 0 <= line.discount <= MAX_KOPECKS:
+        raise Invalid("the discount is out of range", field=f"{field}.discount")
+    if line.total < 0:
+        raise Invalid("the discount exceeds the line", field=f"{field}.discount")
+    if line.total > MAX_KOPECKS:
+        raise Invalid("the line is too dear", field=field)
