@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rig.faults import BadFault, Faults
 from rig.link import frame
 
 from tests.rig.bench import (
@@ -343,3 +344,30 @@ def test_a_new_roll_put_in_too_early_stops_no_printing() -> None:
     assert bench.mode() == (2, 5)
     bench.wait(1)
     assert bench.mode() == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("lose_reply", {"command": "close_reciept"}),
+        ("power_cut", {"command": "close_receipt", "when": "sometimes"}),
+        ("cut_after", {"bytes": 3, "direction": "sideways"}),
+        ("refuse", {"command": "open_shift", "code": "6G"}),
+        ("refuse", {"command": "open_shift", "code": 0}),
+        ("noise", {"rate": 2}),
+    ],
+)
+def test_a_fault_that_could_never_bite_is_refused(name: str, settings: dict[str, object]) -> None:
+    with pytest.raises(BadFault):
+        Faults().add("printer", name, None, **settings)
+
+
+def test_faults_of_both_ways_wait_side_by_side() -> None:
+    bench = Bench()
+    bench.open_shift()
+    for when in ("after", "before"):
+        bench.faults.add("printer", "power_cut", 1, command="open_receipt", when=when)
+    for mode in (2, 8):
+        send(bench, open_receipt(0))
+        bench.wait(1)
+        assert bench.mode()[0] == mode

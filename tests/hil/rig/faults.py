@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from rig.shtrih_tables import BY_NAME
+
 # Fault names and the settings each takes: (name, required?).  Anything else is refused.
 PRINTER_FAULTS: Final[Mapping[str, Mapping[str, bool]]] = {
     "lose_reply": {"command": False},  # the answer frame never leaves the device
@@ -38,6 +40,11 @@ OFD_FAULTS: Final[Mapping[str, Mapping[str, bool]]] = {
     "unauthorized": {},
     "reject": {"match": True},
     "wait": {},  # 202, and the fiscal numbers only when asked again
+}
+PRINTER_CHOICES: Final[Mapping[str, frozenset[str]]] = {
+    "command": frozenset(BY_NAME),
+    "direction": frozenset({"to_device", "to_host"}),
+    "when": frozenset({"before", "during", "after"}),
 }
 CATALOGUE: Final = {"printer": PRINTER_FAULTS, "ofd": OFD_FAULTS}
 # Settings whose values are checked when the fault is added: later is in the middle of a request.
@@ -105,10 +112,16 @@ class Faults:
         """
         self._watchers.append(changed)
 
-    def find(self, target: str, name: str, command: str | None = None) -> Fault | None:
+    def find(
+        self,
+        target: str,
+        name: str,
+        command: str | None = None,
+        applies: Callable[[Fault], bool] = lambda fault: True,
+    ) -> Fault | None:
         """The first such fault that applies to `command`, without using it up."""
         with self._lock:
-            return self._find(target, name, command)
+            return self._find(target, name, command, applies)
 
     def take(
         self,
@@ -179,9 +192,34 @@ def _check_values(target: str, times: int | None, settings: Mapping[str, object]
     for key, value in settings.items():
         if key in COUNTS and (type(value) is not int or value < 0):
             raise BadFault(f"{key}: {value!r} is not a number from 0")
+    if target == "printer":
+        _check_printer_values(settings)
     if target == "ofd":
         code, match = settings.get("code", 503), settings.get("match", "")
         if type(code) is not int or not 200 <= code <= 599:
             raise BadFault(f"code: {code!r} is not an HTTP status")
         if not isinstance(match, str) or not isinstance(settings.get("path", ""), str):
             raise BadFault("match and path are text")
+
+
+def _check_printer_values(settings: Mapping[str, object]) -> None:
+    """A fault with a name nobody asks for would never bite, and its test would pass."""
+    for key, allowed in PRINTER_CHOICES.items():
+        value = settings.get(key)
+        if value is not None and (not isinstance(value, str) or value not in allowed):
+            raise BadFault(f"{key}: {value!r} is none of {sorted(allowed)}")
+    rate = settings.get("rate", 0)
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        raise BadFault(f"rate: {rate!r} is not between 0 and 1")
+    error_byte(settings.get("code", 1))
+
+
+def error_byte(code: object) -> int:
+    """A printer's error code: a number, or hexadecimal text such as "6B"."""
+    try:
+        value = int(code, 16) if isinstance(code, str) else code
+    except ValueError:
+        value = None
+    if type(value) is not int or not 0 < value <= 0xFF:
+        raise BadFault(f"code: {code!r} is no error byte")
+    return value

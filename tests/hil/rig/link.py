@@ -298,10 +298,11 @@ class Link:
     # --- faults ----------------------------------------------------------------------------
 
     def _cuts_power(self, when: str, name: str) -> bool:
-        fault = self._faults.find("printer", "power_cut", name)
-        if fault is None or fault.settings["when"] != when:
+        fault = self._faults.take(
+            "printer", "power_cut", name, lambda fault: fault.settings["when"] == when
+        )
+        if fault is None:
             return False
-        self._faults.use(fault)
         self.cut_power(self._now_s)
         return True
 

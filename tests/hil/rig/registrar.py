@@ -14,7 +14,7 @@ from rig import (
     shtrih_tags,
     tlv,
 )
-from rig.faults import Faults
+from rig.faults import Faults, error_byte
 from rig.fn import REGISTRATION, FnRefused
 from rig.shtrih_requests import Request
 from rig.shtrih_settings import FISCAL, PASSWORDS
@@ -78,7 +78,7 @@ class Registrar:
     def _obey_faults(self, command: Command) -> None:
         fault = self._faults.take("printer", "refuse", command.name)
         if fault is not None:
-            raise Refused(_code(fault.settings["code"]))
+            raise Refused(error_byte(fault.settings["code"]))
         busy = self._faults.find("printer", "busy", command.name)
         # Nobody is too busy to tell its status, unless the fault names that command.
         if busy is not None and (command.prints or busy.settings.get("command")):
@@ -126,7 +126,3 @@ def _unknown(payload: bytes) -> bytes:
     """37h; of a two-byte code both bytes come back."""
     code = payload[:2] if payload[:1] == b"\xff" and len(payload) > 1 else payload[:1]
     return code + bytes([UNKNOWN])
-
-
-def _code(value: object) -> int:
-    return int(value, 16) if isinstance(value, str) else int(str(value))

@@ -291,10 +291,14 @@ class Till:
         self.commit()
 
     def _paper_fault(self, when: str, command: str) -> bool:
-        fault = self.faults.find("printer", "paper_out", command)
-        if fault is None or fault.settings.get("when", "before") != when:
+        fault = self.faults.take(
+            "printer",
+            "paper_out",
+            command,
+            lambda fault: fault.settings.get("when", "before") == when,
+        )
+        if fault is None:
             return False
-        self.faults.use(fault)
         if fault.times is None:
             self._roll_fault = fault.id
         return True

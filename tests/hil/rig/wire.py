@@ -118,10 +118,16 @@ class Wire:
 
     def arm_cut(self, command: str, direction: str, already: int) -> bool:
         """Start counting for a command's conversation; True when the line must drop at once."""
-        fault = self._faults.find("printer", "cut_after", command)
-        if fault is None or fault.settings.get("command") is None:
-            return False
-        if fault.settings["direction"] != direction or direction in self._cuts:
+        fault = self._faults.find(
+            "printer",
+            "cut_after",
+            command,
+            lambda fault: (
+                fault.settings["direction"] == direction
+                and fault.settings.get("command") == command
+            ),
+        )
+        if fault is None or direction in self._cuts:
             return False
         left = int(str(fault.settings["bytes"])) - already
         self._cuts[direction] = Cut(fault, left)
@@ -153,15 +159,22 @@ class Wire:
         return True
 
     def _new_cut(self, direction: str) -> Cut | None:
-        fault = self._faults.find("printer", "cut_after", None)
-        if fault is None or fault.settings["direction"] != direction:
+        fault = self._faults.find(
+            "printer", "cut_after", None, lambda fault: fault.settings["direction"] == direction
+        )
+        if fault is None:
             return None
         self._cuts[direction] = Cut(fault, int(str(fault.settings["bytes"])))
         return self._cuts[direction]
 
     def _garble(self, data: bytes, direction: str) -> bytes:
-        fault = self._faults.find("printer", "noise")
-        if fault is None or fault.settings.get("direction", direction) != direction:
+        fault = self._faults.find(
+            "printer",
+            "noise",
+            None,
+            lambda fault: fault.settings.get("direction", direction) == direction,
+        )
+        if fault is None:
             return data
         seed = fault.settings.get("seed", 0)
         chance = self._noise.setdefault(fault.id, random.Random(str(seed)))
