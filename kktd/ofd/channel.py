@@ -39,9 +39,15 @@ class Unavailable(DeliveryError):
 
 
 class Busy(Unavailable):
-    """429 or 503: alive and asks for time.  Never counts against the receipt."""
+    """503: it asks for time.  Never counts against the receipt, but a failure for the breaker."""
 
     code = "OFD_BUSY"
+
+
+class Throttled(Busy):
+    """429: it lives, and we ask too much.  Not a failure for the breaker either."""
+
+    code = "OFD_THROTTLED"
 
 
 class Unknown(DeliveryError):
