@@ -27,7 +27,8 @@ apt_install() {
     export DEBIAN_FRONTEND=noninteractive
     {
         apt-get update --quiet=2 &&
-            apt-get install --quiet=2 --assume-yes --no-install-recommends "$@"
+            apt-get install --quiet=2 --option Dpkg::Use-Pty=0 --assume-yes \
+                --no-install-recommends "$@"
     } </dev/null >&2 || die "apt-get could not install $packages"
 }
 
@@ -42,7 +43,8 @@ find_python() {
     return 1
 }
 
-# Debian splits venv from python3, and small installations leave out the time zones.
+# Debian splits venv from python3; small installations leave out the time zones, and curl, with
+# which `dev` invites to try the till.
 install_missing() {
     local missing=() base
     if ! base=$(find_python); then
@@ -51,6 +53,7 @@ install_missing() {
         missing+=(python3-venv)
     fi
     [[ -e /usr/share/zoneinfo/Europe/Moscow ]] || missing+=(tzdata)
+    command -v curl >/dev/null || missing+=(curl)
     [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
 }
 
