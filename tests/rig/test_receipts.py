@@ -177,17 +177,6 @@ def test_tags_need_a_document_and_item_tags_an_item(bench: Bench) -> None:
     assert item[2108] == b"\x0b"
 
 
-def test_the_real_tills_refusal_of_a_line_feed_is_reproduced(bench: Bench) -> None:
-    """Frame of a real exchange: TLV 1227 with 0A inside is answered 33h."""
-    bench.code(open_receipt(0))
-    sent = bytes.fromhex(
-        "FF0C1E000000CB043200858B8891929080928E8220888B888B9F209398808D838885"
-        "82 8D80 0A 208F80918F8E909220303431312C20303832313731"
-    )
-    sent = sent[:8] + struct.pack("<H", len(sent) - 10) + sent[10:]
-    assert bench.ask(sent) == bytes.fromhex("FF0C33")
-
-
 def test_a_cancelled_receipt_leaves_no_document(bench: Bench) -> None:
     bench.code(open_receipt(0))
     bench.code(operation())

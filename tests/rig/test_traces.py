@@ -145,3 +145,14 @@ def test_a_char_field_is_described_in_46_bytes(bench: Bench) -> None:
     answer = bench.ask(b"\x2e\x1e\0\0\0\x12\x01")
     assert len(answer) == 46
     assert answer[42:] == b"\x01\x15\0\0"
+
+
+def test_a_line_feed_in_a_tag_is_refused_as_the_real_till_did(bench: Bench) -> None:
+    bench.code(open_receipt(0))
+    request = (
+        "02 3C FF 0C 1E 00 00 00 CB 04 32 00 85 8B 88 91 92 90 80 92 8E 82 80 20 8B 88 8B 88 9F 20 "
+        "93 98 80 8D 83 88 85 82 8D 80 0A 20 8F 80 91 8F 8E 90 92 20 30 34 31 31 2C 20 30 38 32 31 "
+        "37 31 AD"
+    )
+    assert bench.say(ENQ) == NAK
+    assert bench.say(bytes.fromhex(request)) == ACK + bytes.fromhex("02 03 FF 0C 33 C3")

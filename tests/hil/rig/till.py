@@ -253,7 +253,9 @@ class Till:
                 self._paper_is_back()
 
     def next_due_s(self) -> float | None:
-        return self._job_due_s if self.submode == 5 else None
+        """When printing ends; None without power too."""
+        due_s = self._job_due_s
+        return due_s if self.submode == 5 and due_s != float("inf") else None
 
     def lose_paper_before(self, command: str) -> None:
         """A fault `before`: the roll is found empty when `command` comes."""
