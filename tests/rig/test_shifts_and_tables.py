@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from rig import tlv
@@ -295,3 +296,13 @@ def test_a_desktop_model_shows_mode_1_until_the_document_is_read() -> None:
     while bench.code(storage(0x3B)) == 0:
         pass
     assert bench.mode() == (4, 0)
+
+
+def test_tables_and_clock_outlive_the_process(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cell = struct.pack("<BHB", 2, 7, 2)
+    assert bench.code(plain(0x1E, cell + "Орлова".encode("cp1251"))) == 0
+    assert bench.code(plain(0x21, bytes([10, 0, 0]))) == 0
+    bench.start()
+    assert bench.ask(plain(0x1F, cell))[2:8] == "Орлова".encode("cp1251")
+    assert bench.ask(FULL_STATUS)[28:31] == bytes([10, 0, 0])

@@ -55,6 +55,7 @@ class Wire:
         self.drops += 1
         self._down_until_s = max(self._down_until_s, back_s)
         self._incoming.clear()
+        self._last_s = {TO_DEVICE: now_s, TO_HOST: now_s}
         self._outgoing = deque(entry for entry in self._outgoing if entry[0] <= now_s)
         self._cuts.clear()
 
