@@ -1,7 +1,7 @@
 """The saga against everything that can happen at a till; the FN is compared with the store.
 
-Whatever the order of sales, lost replies, dropped lines, dead power, empty paper and kills at any byte
-or commit: the FN's receipts and the store's are the same ones, each exactly once.
+Whatever the order of sales, lost replies, dropped lines, dead power, empty paper and kills at any
+byte or commit: the FN's receipts and the store's are the same ones, each exactly once.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import tempfile
 import uuid
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -25,6 +27,7 @@ from hypothesis.stateful import (
 from kktd.errors import KktdError
 from kktd.model.receipt import PaymentMethod
 from kktd.model.states import IN_FN, FiscalState
+from kktd.receipts import saga, settle
 from kktd.receipts.books import mark_of
 from kktd.store import sessions
 from tests.support.crash import Killed
@@ -49,6 +52,15 @@ COMMANDS = st.sampled_from(
         "z_report",
     ]
 )
+REGISTERING = st.sampled_from(["close_receipt"] * 6 + ["operation", "open_shift", "z_report"])
+MISHAPS = st.one_of(
+    st.just(("none",)),
+    st.tuples(st.just("lose_reply"), REGISTERING, st.integers(1, 30)),
+    st.tuples(st.just("power_cut"), REGISTERING, st.sampled_from(["before", "after"])),
+    st.tuples(st.just("cut_after"), st.integers(0, 700), st.sampled_from(["to_device", "to_host"])),
+    st.tuples(st.just("kill_after_bytes"), st.integers(1, 1_100)),
+    st.tuples(st.just("kill_at_commit"), st.integers(1, 4), st.booleans()),
+)
 SURELY_NOT_IN_FN = {FiscalState.ACCEPTED, FiscalState.REFUSED, FiscalState.CANCELLED}
 
 
@@ -68,9 +80,12 @@ class Till(RuleBasedStateMachine):
         kopecks=st.integers(1, 99_999_99),
         lines=st.integers(1, 4),
         cash=st.booleans(),
+        mishap=MISHAPS,
         seconds=st.sampled_from([0, 0.2, 2, 15]),
     )
-    def sell(self, kopecks: int, lines: int, cash: bool, seconds: float) -> None:
+    def sell(
+        self, kopecks: int, lines: int, cash: bool, mishap: tuple[Any, ...], seconds: float
+    ) -> None:
         line = a_line(kopecks)
         total = lines * kopecks
         payments = (
@@ -81,7 +96,21 @@ class Till(RuleBasedStateMachine):
         receipt = a_receipt(*[line] * lines, payments=payments)
         key = str(uuid.uuid4())
         self._alive(lambda: self._post(receipt, key))
+        self._arrange(*mishap)
         self._alive(lambda: self.till.run(seconds))
+
+    def _arrange(self, name: str, *how: Any) -> None:
+        match name:
+            case "lose_reply":
+                self.lose_a_reply(*how)
+            case "power_cut":
+                self.cut_the_printer_s_power(*how)
+            case "cut_after":
+                self.drop_the_line(*how)
+            case "kill_after_bytes":
+                self.kill_after_bytes(*how)
+            case "kill_at_commit":
+                self.kill_at_a_commit(*how)
 
     def _post(self, receipt, key) -> None:  # type: ignore[no-untyped-def]
         try:
@@ -128,15 +157,12 @@ class Till(RuleBasedStateMachine):
 
     # ---- what breaks ------------------------------------------------------------------------
 
-    @rule(command=COMMANDS, times=st.integers(1, 3))
     def lose_a_reply(self, command: str, times: int) -> None:
         self.till.faults.add("printer", "lose_reply", times, command=command)
 
-    @rule(command=COMMANDS, when=st.sampled_from(["before", "after"]))
     def cut_the_printer_s_power(self, command: str, when: str) -> None:
         self.till.faults.add("printer", "power_cut", 1, command=command, when=when)
 
-    @rule(count=st.integers(0, 300), direction=st.sampled_from(["to_device", "to_host"]))
     def drop_the_line(self, count: int, direction: str) -> None:
         self.till.faults.add("printer", "cut_after", 1, bytes=count, direction=direction)
 
@@ -169,11 +195,9 @@ class Till(RuleBasedStateMachine):
     def somebody_sets_the_clock(self, seconds: int) -> None:
         self.till.clock.jump_wall(seconds)
 
-    @rule(bytes_=st.integers(1, 900))
     def kill_after_bytes(self, bytes_: int) -> None:
         self.till.port.die_in_bytes = bytes_
 
-    @rule(commits=st.integers(1, 6), after=st.booleans())
     def kill_at_a_commit(self, commits: int, after: bool) -> None:
         self.till.store.die_in = commits
         self.till.store.die_after_commit = after
@@ -253,13 +277,32 @@ class Till(RuleBasedStateMachine):
             return
 
 
-def test_each_receipt_is_in_the_fn_exactly_once_whatever_happens() -> None:
+def _run(examples: int, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
     run_state_machine_as_test(
         Till,
         settings=settings(
-            max_examples=60,
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
+            phases=phases,
+            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_each_receipt_is_in_the_fn_exactly_once_whatever_happens() -> None:
+    _run(examples=150)
+
+
+@pytest.mark.parametrize("verdict", ["never ours", "absent unseen"])
+def test_a_till_that_does_not_ask_the_fn_is_caught(
+    verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: the same days with a settlement that guesses have to fail."""
+    if verdict == "never ours":
+        monkeypatch.setattr(settle, "_is_ours", lambda *_: False)
+    else:
+        monkeypatch.setattr(saga, "settle_receipt", lambda *_: settle.Absent())
+    with pytest.raises(AssertionError, match=r"twice in the FN|yet in the FN"):
+        _run(examples=100, phases=(Phase.generate,))
