@@ -1,0 +1,122 @@
+"""Builds the FastAPI application: the table of routes, and every error to its answer in one place.
+
+Handlers are `async` and take a `Call`; what blocks runs in the API's own threads (api/call.py), so
+that no number of slow sales delays a look at the till's health.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from kktd import log
+from kktd.api import buffer, health, metrics, receipts, shifts, tokens
+from kktd.api.auth import authorise
+from kktd.api.call import ANYONE, Access, Call, Listener, Route, Runtime
+from kktd.api.errors import answer_response, error_response, plain_error, status_of
+from kktd.api.gate import Gate
+from kktd.api.messages import Language
+from kktd.api.snapshot import as_gauges, take
+from kktd.api.till import Till
+from kktd.errors import KktdError, NotFound, NotNow
+from kktd.events import Event
+from kktd.store.tokens import Role
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("POST", "/v1/kkt/receipt", Role.CASHIER, receipts.create),
+    Route("GET", "/v1/kkt/receipt/{receipt_id}", Role.CASHIER, receipts.show),
+    Route("POST", "/v1/kkt/receipt/{receipt_id}/cancel", Role.CASHIER, receipts.cancel),
+    Route("POST", "/v1/kkt/receipt/{receipt_id}/print", Role.CASHIER, receipts.print_again),
+    Route("POST", "/v1/kkt/shift/open", Role.CASHIER, shifts.open_shift),
+    Route("POST", "/v1/kkt/z_report", Role.SUPERVISOR, shifts.z_report),
+    Route("GET", "/v1/kkt/session/{pos_id}", Role.SUPERVISOR, shifts.session),
+    Route("GET", "/v1/kkt/buffer/status", Access.OPEN, buffer.status),
+    Route("POST", "/v1/kkt/buffer/sync", Role.SUPERVISOR, buffer.sync),
+    Route("POST", "/v1/kkt/circuit_breaker/reset", Role.ENGINEER, buffer.reset_breaker),
+    Route("GET", "/v1/health", Access.OPEN, health.show),
+    Route("GET", "/v1/ready", Access.SOCKET, health.ready),
+    Route("GET", "/metrics", Access.OPEN, metrics.show),
+    Route("POST", "/v1/tokens", Access.SOCKET, tokens.create),
+    Route("GET", "/v1/tokens", Access.SOCKET, tokens.show),
+    Route("POST", "/v1/tokens/{token_id}/revoke", Access.SOCKET, tokens.revoke),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The application and its threads; `behind` gives it a door for one listener."""
+
+    app: FastAPI
+    runtime: Runtime
+    till: Till
+
+    def behind(self, listener: Listener) -> ASGIApp:
+        return Gate(self.app, listener, lambda: self.till.settings().api.origins)
+
+
+def build_api(till: Till) -> Api:
+    """Nothing listens yet; see api/server.py."""
+    runtime = Runtime()
+    # No OpenAPI at run time: it costs start-up time, and docs/api.md is what people read.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for route in ROUTES:
+        methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
+        app.add_api_route(
+            route.path, _endpoint(route, till, runtime), methods=methods, response_model=None
+        )
+    till.metrics.attach(lambda: as_gauges(take(till)))
+    app.exception_handler(KktdError)(_on_error)
+    app.exception_handler(HTTPException)(_on_http_error)
+    return Api(app, runtime, till)
+
+
+def _endpoint(
+    route: Route, till: Till, runtime: Runtime
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        listener, request_id, language = _facts(request)
+        if listener is Listener.METRICS and route.path != "/metrics":
+            raise NotFound("no such path")
+        call = Call(request, till, runtime, listener, ANYONE)
+        call.caller = await authorise(call, route.access)
+        answer = await route.handler(call)
+        if isinstance(answer, Response):
+            return answer
+        return answer_response(answer, request_id, language, replayed=call.replayed)
+
+    return endpoint
+
+
+async def _on_error(request: Request, error: KktdError) -> Response:
+    _, request_id, language = _facts(request)
+    if status_of(error) >= 500 and not isinstance(error, NotNow):  # those log where they arise
+        log.event(
+            Event.REQUEST_FAILED,
+            id=request_id,
+            method=request.method,
+            path=request.url.path,
+            code=error.code,
+            error=str(error),
+            details={key: str(value) for key, value in error.details.items()},
+        )
+    return error_response(error, request_id, language)
+
+
+async def _on_http_error(request: Request, error: HTTPException) -> Response:
+    """What the router itself refuses: unknown paths and methods."""
+    _, request_id, language = _facts(request)
+    code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "MALFORMED")
+    headers = dict(error.headers or {})
+    return plain_error(error.status_code, code, {}, request_id, language, headers)
+
+
+def _facts(request: Request) -> tuple[Listener, str, Language]:
+    facts: tuple[Listener, str, Language] = request.scope["kktd"]
+    return facts

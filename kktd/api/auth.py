@@ -1,0 +1,56 @@
+"""Who is calling: root on the Unix socket, a bearer token elsewhere, nobody for open reading."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from typing import Final
+
+from kktd.api.call import ANYONE, ROOT, Access, Call, Caller, Listener
+from kktd.errors import Forbidden, NotFound, Unauthorized
+from kktd.store import tokens
+from kktd.store.tokens import Role
+
+TOKEN_BYTES: Final = 32
+_BEARER: Final = re.compile(r"[Bb]earer +([\x21-\x7e]{16,256})", re.ASCII)
+
+
+def new_token() -> tuple[str, bytes]:
+    """A fresh token and what is stored of it."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    return token, digest_of(token)
+
+
+def digest_of(token: str) -> bytes:
+    """SHA-256: a token is 256 random bits, so that no slow hash has to hide it."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def authorise(call: Call, access: Role | Access) -> Caller:
+    """Raises Unauthorized, Forbidden; NotFound for what only the Unix socket has."""
+    if call.listener is Listener.SOCKET:
+        return ROOT
+    if access is Access.SOCKET:
+        raise NotFound("no such path")
+    if access is Access.OPEN and call.till.settings().api.open_reading:
+        return ANYONE
+    caller = await _find(call)
+    needed = Role.CASHIER if isinstance(access, Access) else access
+    if not caller.role.covers(needed):
+        raise Forbidden("the token's role may not do this", role=caller.role, needed=needed)
+    return caller
+
+
+async def _find(call: Call) -> Caller:
+    headers = call.request.headers.getlist("authorization")
+    match = _BEARER.fullmatch(headers[0].strip()) if len(headers) == 1 else None
+    if match is None:
+        raise Unauthorized("a bearer token is needed")
+    digest = digest_of(match[1])
+    store = call.till.store
+    found = await call.read(lambda: store.read(lambda db: tokens.find_valid(db, digest)))
+    if found is None or not hmac.compare_digest(found[1], digest):
+        raise Unauthorized("nobody knows this token")
+    return Caller(found[0].name, found[0].role)

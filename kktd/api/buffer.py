@@ -1,0 +1,141 @@
+"""The buffer: how full it is, what stands in the way, and the two buttons support has (§5.5)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kktd.api.body import parse_json, read_body
+from kktd.api.call import Call
+from kktd.api.idempotency import once
+from kktd.api.messages import CODES
+from kktd.api.receipts import parse_optional
+from kktd.api.schemas import SyncBody, parse
+from kktd.api.snapshot import Snapshot, take
+from kktd.api.times import iso
+from kktd.errors import Invalid
+from kktd.model.states import CircuitState
+from kktd.ofd.breaker import Circuit
+from kktd.receipts.answers import Answer
+
+HOUR_S: Final = 3_600
+DAY_S: Final = 24 * HOUR_S
+
+
+async def status(call: Call) -> Answer:
+    """GET /v1/kkt/buffer/status."""
+    return await call.read(lambda: Answer(200, _status(take(call.till))))
+
+
+def _status(seen: Snapshot) -> dict[str, Any]:
+    buffer, sync = seen.reading.buffer, seen.sync
+    oldest = None
+    if buffer.oldest_id is not None and buffer.oldest_created_at_s is not None:
+        age_s = max(0.0, seen.now_s - buffer.oldest_created_at_s)
+        oldest = {
+            "id": buffer.oldest_id,
+            "created_at": iso(buffer.oldest_created_at_s),
+            "age_hours": round(age_s / HOUR_S, 2),
+        }
+    last_sync = None
+    if sync.finished_at_s is not None:
+        last_sync = {
+            "timestamp": iso(sync.finished_at_s),
+            "synced_count": sync.synced_count,
+            "failed_count": sync.failed_count,
+            "duration_seconds": round(sync.duration_s, 1),
+        }
+    return {
+        "total_capacity": seen.capacity,
+        "current_queued": buffer.queued,
+        "percent_full": seen.percent_full,
+        "waiting_for_printer": buffer.waiting_for_printer,
+        "in_doubt": buffer.in_doubt,
+        "held": buffer.held,
+        "oldest_receipt": oldest,
+        "network_status": seen.network,
+        "circuit_state": seen.circuit.state,
+        "last_sync": last_sync,
+        "dlq_size": seen.reading.dlq,
+        "alerts": _alerts(seen),
+    }
+
+
+def _alerts(seen: Snapshot) -> list[dict[str, str]]:
+    """What somebody should see to, the worst first.  Levels: §5.8 and contract 4."""
+    percent, unsent_s = seen.percent_full, seen.oldest_unsent_s or 0.0
+    found: list[tuple[bool, str, str]] = [
+        (percent >= 100, "P1", CODES["BUFFER_FULL"][0]),
+        (seen.disk_failed, "P1", CODES["DISK_FULL"][0]),
+        (unsent_s > 20 * DAY_S, "P1", "Чеки не уходят в ОФД больше 20 дней: ФН заблокируется."),
+        (seen.sync.stopped_reason is not None, "P1", "ОФД не принимает ключ: обновите ключ ОФД."),
+        (90 <= percent < 100, "P2", "Офлайн-буфер заполнен на 90 %: проверьте интернет."),
+        (80 <= percent < 90, "P2", "Офлайн-буфер заполнен на 80 %: проверьте интернет."),
+        (
+            8 * HOUR_S < unsent_s <= 20 * DAY_S,
+            "P2",
+            "Чеки не уходят в ОФД больше 8 часов: проверьте интернет.",
+        ),
+        (
+            seen.circuit.state is not CircuitState.CLOSED,
+            "P2",
+            "ОФД недоступен, чеки хранятся в буфере и уйдут сами.",
+        ),
+        (seen.reading.dlq > 0, "P2", "Есть чеки, которые не принял ОФД: вызовите инженера."),
+        (
+            4 * HOUR_S < unsent_s <= 8 * HOUR_S,
+            "P3",
+            "Чеки не уходят в ОФД больше 4 часов: проверьте интернет.",
+        ),
+        (seen.reading.buffer.held > 0, "P3", "Есть ненапечатанные чеки: напечатайте или отмените."),
+    ]
+    return [{"level": level, "message": text} for is_so, level, text in found if is_so]
+
+
+async def sync(call: Call) -> Answer:
+    """POST /v1/kkt/buffer/sync: start one now; 202 is its final answer."""
+    body = await read_body(call.request)
+    asked = parse(SyncBody, parse_json(body)) if body.strip() else SyncBody()
+    force = _query_flag(call, "force") or asked.force
+
+    async def act() -> Answer:
+        job = await call.write(
+            lambda: call.till.delivery.force(ignore_backoff=force, user=call.caller.name)
+        )
+        return Answer(
+            202,
+            {
+                "job_id": job.job_id,
+                "estimated_duration_seconds": round(job.estimated_duration_s),
+            },
+        )
+
+    return await once(call, body, act, keep=lambda _: True)
+
+
+def _query_flag(call: Call, name: str) -> bool:
+    value = call.request.query_params.get(name, "false").lower()
+    if value not in ("true", "false", "1", "0"):
+        raise Invalid("not true or false", field=name)
+    return value in ("true", "1")
+
+
+async def reset_breaker(call: Call) -> Answer:
+    """POST /v1/kkt/circuit_breaker/reset."""
+    body = await read_body(call.request)
+    parse_optional(body)
+
+    async def act() -> Answer:
+        circuit = await call.write(lambda: call.till.delivery.reset_breaker(user=call.caller.name))
+        return Answer(200, circuit_json(circuit))
+
+    return await once(call, body, act)
+
+
+def circuit_json(circuit: Circuit) -> dict[str, object]:
+    """§5.5, procedure A.5."""
+    return {
+        "state": circuit.state,
+        "failure_count": circuit.failure_count,
+        "last_failure_time": iso(circuit.last_failure_at_s),
+        "next_attempt_time": iso(circuit.next_attempt_at_s),
+    }

@@ -1,0 +1,105 @@
+"""Health: can the till sell, and if not, what to do.  No device is asked here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from kktd.api.buffer import circuit_json
+from kktd.api.call import Call
+from kktd.api.errors import json_response
+from kktd.api.messages import Language, sentence
+from kktd.api.snapshot import Snapshot, take
+from kktd.api.times import iso
+from kktd.model.states import CircuitState, NetworkMode
+
+WARN_PERCENT: Final = 80
+
+
+async def show(call: Call) -> Response:
+    """GET /v1/health: 503 when a sale would be refused."""
+    language: Language = call.request.scope["kktd"][2]
+    seen = await call.read(lambda: take(call.till))
+    workers = dict(call.till.workers())
+    late = sorted(name for name, on_time in workers.items() if not on_time)
+    remedy = seen.obstacle or (None if seen.lane.ready else seen.lane.remedy)
+    body = {
+        "status": _status(seen, late),
+        "can_sell": seen.obstacle is None,
+        "obstacle": seen.obstacle,
+        "message": sentence(remedy, language) if remedy else None,
+        "components": _components(seen, late, language),
+        "version": call.till.version,
+    }
+    headers = {"Retry-After": "10"} if seen.obstacle else {}
+    return json_response(503 if seen.obstacle else 200, body, headers)
+
+
+def _status(seen: Snapshot, late: list[str]) -> str:
+    if seen.obstacle is not None:
+        return "unhealthy"
+    fine = (
+        seen.lane.ready
+        and seen.network is NetworkMode.ONLINE
+        and seen.circuit.state is CircuitState.CLOSED
+        and seen.percent_full < WARN_PERCENT
+        and seen.reading.dlq == 0
+        and not late
+    )
+    return "healthy" if fine else "degraded"
+
+
+def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str, Any]:
+    """Only what this release really watches stands here."""
+    circuit, buffer = seen.circuit, seen.reading.buffer
+    reachable = circuit.state is CircuitState.CLOSED and seen.network is not NetworkMode.OFFLINE
+    status = seen.lane.status
+    return {
+        "kkt_device": _printer(seen, language),
+        "ofd_connection": {
+            "status": "healthy" if reachable else "degraded",
+            "network_status": seen.network,
+            "stopped_reason": seen.sync.stopped_reason,
+        },
+        "buffer": {
+            "status": "healthy" if seen.percent_full < WARN_PERCENT else "degraded",
+            "current_queued": buffer.queued,
+            "total_capacity": seen.capacity,
+            "percent_full": seen.percent_full,
+            "dlq_size": seen.reading.dlq,
+        },
+        "circuit_breaker": circuit_json(circuit),
+        "fn": {
+            "serial": status.fn if status else None,
+            "last_document": status.last_fd if status else None,
+            "oldest_unsent": iso(seen.reading.oldest_registered_at_s),
+        },
+        "disk": {"status": "unhealthy" if seen.disk_failed else "healthy"},
+        "workers": {"status": "degraded" if late else "healthy", "late": late},
+    }
+
+
+def _printer(seen: Snapshot, language: Language) -> dict[str, Any]:
+    lane = seen.lane
+    status, identity = lane.status, lane.identity
+    return {
+        "status": "healthy" if lane.ready else "unhealthy",
+        "since": iso(lane.since_s),
+        "remedy": lane.remedy,
+        "message": sentence(lane.remedy, language) if lane.remedy else None,
+        "device_code": lane.device_code,
+        "model": identity.model if identity else None,
+        "serial": identity.serial if identity else None,
+        "firmware": identity.firmware if identity else None,
+        "shift": status.shift if status else None,
+        "shift_number": status.shift_number if status else None,
+        "paper": status.paper if status else None,
+        "clock": f"{status.clock:%Y-%m-%dT%H:%M:%S}" if status and status.clock else None,
+    }
+
+
+async def ready(call: Call) -> Response:
+    """GET /v1/ready on the Unix socket: recovery is over and the workers run."""
+    is_ready = call.till.ready()
+    return json_response(200 if is_ready else 503, {"ready": is_ready})

@@ -1,0 +1,275 @@
+"""What a person reads: a code or a hint to one sentence, Russian and English, with what to do.
+
+What the printer needs is said by `printers/remedies.py`; nothing is said twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from kktd.printers.remedies import REMEDIES
+
+
+class Language(StrEnum):
+    RU = "ru"
+    EN = "en"
+
+
+Pair = tuple[str, str]  # Russian, English
+
+# By error code (docs/api.md).
+CODES: Final[Mapping[str, Pair]] = {
+    "MALFORMED": (
+        "Запрос не разобран: это не тот JSON, которого ждёт касса. Исправьте программу.",
+        "The request cannot be read: it is not the JSON this call takes. Correct the caller.",
+    ),
+    "KEY_MISSING": (
+        "Нет заголовка Idempotency-Key с UUID: создайте его для каждого нового запроса.",
+        "A UUID in the header Idempotency-Key is missing: make one for each new request.",
+    ),
+    "UNAUTHORIZED": (
+        "Касса не знает этот токен: получите новый у инженера.",
+        "The till does not know this token: ask an engineer for a new one.",
+    ),
+    "FORBIDDEN": (
+        "На это нет прав: позовите того, у кого они есть.",
+        "Not allowed: call somebody who may.",
+    ),
+    "NOT_FOUND": ("Не найдено: проверьте номер или адрес.", "Not found: check the id or the path."),
+    "METHOD_NOT_ALLOWED": (
+        "Так этот адрес вызвать нельзя: смотрите заголовок Allow.",
+        "This path does not take that method: see the Allow header.",
+    ),
+    "UNKNOWN_POS": (
+        "Эта касса не обслуживает такой pos_id: проверьте настройки.",
+        "This till does not serve that pos_id: check the settings.",
+    ),
+    "TOO_LARGE": (
+        "Запрос слишком велик: разделите его на части.",
+        "The request is too large: split it.",
+    ),
+    "INVALID": (
+        "Данные не приняты: исправьте поле и повторите.",
+        "The data is not accepted: correct the field and send it again.",
+    ),
+    "DOCUMENT_TOO_LONG": (
+        "Чек не поместится в ФН (30 КБ): разделите покупку на несколько чеков.",
+        "The receipt does not fit the FN (30 KB): split the sale into several receipts.",
+    ),
+    "KEY_REUSED": (
+        "Этот Idempotency-Key уже занят другим запросом: для нового запроса создайте новый ключ.",
+        "This Idempotency-Key belongs to another request: make a new key for a new request.",
+    ),
+    "IN_PROGRESS": (
+        "Этот запрос уже выполняется. Не пробивайте повторно: дождитесь ответа.",
+        "This request is still running. Do not ring it up again: wait for its answer.",
+    ),
+    "TOO_LATE": (
+        "Поздно: чек уже отправлен в ККТ или завершён. Посмотрите его состояние.",
+        "Too late: the receipt was sent to the printer or is finished. Look at its state.",
+    ),
+    "SHIFT_CLOSED": ("Смена закрыта: откройте смену.", "The shift is closed: open it."),
+    "SHIFT_OPEN": (
+        "Смена уже открыта: продолжайте работу.",
+        "The shift is open already: go on.",
+    ),
+    "SHIFT_EXPIRED": (
+        "Смена длится больше 24 часов: закройте её (Z-отчёт) и откройте новую.",
+        "The shift is older than 24 hours: close it (Z-report) and open a new one.",
+    ),
+    "DOUBT_OPEN": (
+        "Судьба чека ещё выясняется: закройте смену, когда проверка закончится.",
+        "A receipt is still being checked: close the shift when that is done.",
+    ),
+    "FN_CHANGED": (
+        "Отвечает другой ФН или другая ККТ: вызовите инженера.",
+        "Another FN or printer answers: call an engineer.",
+    ),
+    "STALE_STATE": (
+        "Состояние изменилось, пока шёл запрос: посмотрите его и повторите.",
+        "The state changed meanwhile: look at it and try again.",
+    ),
+    "SYNC_IN_PROGRESS": (
+        "Синхронизация уже идёт: дождитесь её конца.",
+        "A sync is running already: wait until it ends.",
+    ),
+    "PRINTER_REFUSED": (
+        "ККТ отказала, чек не пробит: исправьте причину и пробейте заново.",
+        "The printer refused, nothing was registered: mend the cause and ring it up again.",
+    ),
+    "PRINTER_NOT_READY": (
+        "ККТ не готова: посмотрите на её экран и повторите.",
+        "The printer is not ready: look at its display and try again.",
+    ),
+    "RATE_LIMITED": (
+        "Слишком много запросов: подождите несколько секунд.",
+        "Too many requests: wait a few seconds.",
+    ),
+    "BUFFER_FULL": (
+        "Невозможно принять оплату. Офлайн-буфер переполнен. "
+        "Проверьте интернет и сообщите в поддержку.",
+        "No payment can be taken: the offline buffer is full. Check the network, call support.",
+    ),
+    "PRINTER_UNAVAILABLE": (
+        "ККТ не отвечает, и чеки уже ждут её: проверьте кабель и питание ККТ.",
+        "The printer does not answer and receipts already wait for it: check cable and power.",
+    ),
+    "NO_NETWORK": (
+        "Нет связи с ОФД: чеки хранятся в буфере и уйдут сами. Проверьте интернет.",
+        "The ОФД cannot be reached: receipts are kept and leave by themselves. Check the network.",
+    ),
+    "SHUTTING_DOWN": (
+        "Касса перезапускается: повторите через несколько секунд с тем же ключом.",
+        "The till is restarting: repeat in a few seconds with the same key.",
+    ),
+    "DISK_FULL": (
+        "Диск кассы не принимает записи, чек не сохранён: вызовите инженера.",
+        "The till's disk takes no writes, nothing was stored: call an engineer.",
+    ),
+    "FN_FULL": (
+        "ФН заполнен: замените ФН, вызовите инженера.",
+        "The FN is full: it must be replaced, call an engineer.",
+    ),
+    "FN_EXPIRED": (
+        "Срок ФН закончился: замените ФН, вызовите инженера.",
+        "The FN has expired: it must be replaced, call an engineer.",
+    ),
+    "INTERNAL": (
+        "Внутренняя ошибка кассы. Не пробивайте повторно, пока не увидите состояние чека; "
+        "сообщите номер запроса в поддержку.",
+        "Internal error. Do not ring it up again before you saw the receipt's state; "
+        "tell support the request id.",
+    ),
+}
+
+# By `hint` of an answer, where the remedies of the printer do not say it.
+HINTS: Final[Mapping[str, Pair]] = {
+    "waiting": (
+        "Чек принят и ждёт печати. Не пробивайте повторно.",
+        "The receipt is stored and waits for the printer. Do not ring it up again.",
+    ),
+    "held": (
+        "Чек не напечатан вовремя и сам не напечатается: выберите «напечатать» или «отменить».",
+        "The receipt was not printed in time and will not print by itself: print or cancel it.",
+    ),
+    "in_doubt": ("Не пробивайте повторно: проверяем.", "Do not ring it up again: we are checking."),
+    "paper_pending": (
+        "Чек пробит, печать заканчивается. Не пробивайте повторно.",
+        "The receipt is registered, the paper is coming. Do not ring it up again.",
+    ),
+    "cancelled": (
+        "Чек отменён до печати: для новой продажи пробейте новый.",
+        "The receipt was cancelled before printing: ring up a new one for a new sale.",
+    ),
+    "copy_printed": ("Копия чека напечатана.", "A copy was printed."),
+    "copy_only_last": (
+        "ККТ печатает копию только последнего чека: отправьте покупателю электронный.",
+        "The printer copies the last receipt only: send the customer an electronic one.",
+    ),
+    "operation_waiting": (
+        "Запрос принят и ждёт ККТ: не повторяйте.",
+        "The request is stored and waits for the printer: do not repeat it.",
+    ),
+    "operation_in_doubt": (
+        "ККТ ещё не ответила: не повторяйте, проверяем.",
+        "The printer has not answered yet: do not repeat it, we are checking.",
+    ),
+    "operation_did_not_run": (
+        "ККТ этого не сделала: повторите.",
+        "The printer did not do it: try again.",
+    ),
+    "printer_away": (
+        "ККТ не отвечает: проверьте кабель и питание. Чек сохранён, не пробивайте повторно.",
+        "The printer does not answer: check cable and power. The receipt is stored, do not repeat.",
+    ),
+    "shift_open": CODES["SHIFT_OPEN"],
+    "shift_closed": CODES["SHIFT_CLOSED"],
+    "shift_expired": CODES["SHIFT_EXPIRED"],
+    "fn_changed": CODES["FN_CHANGED"],
+    "several_match": (
+        "В ФН несколько похожих документов: не пробивайте повторно, вызовите инженера.",
+        "Several documents of the FN fit: do not ring it up again, call an engineer.",
+    ),
+    "counters_strange": (
+        "Счётчики ФН не сходятся с записями кассы: не пробивайте повторно, вызовите инженера.",
+        "The FN's counters do not fit our records: do not ring it up again, call an engineer.",
+    ),
+}
+
+# `details.reason` of INVALID and its kin, as raised, to Russian.
+REASONS: Final[Mapping[str, str]] = {
+    "discount exceeds the line": "скидка больше суммы позиции",
+    "the line is too dear": "сумма позиции слишком велика",
+    "no lines": "в чеке нет позиций",
+    "the receipt is too dear": "сумма чека слишком велика",
+    "paid less than the total": "оплачено меньше суммы чека",
+    "change is given from cash only": "сдача возможна только с наличных",
+    "not offered yet": "пока не поддерживается",
+    "the field is missing": "поле не указано",
+    "unknown field": "лишнее поле",
+    "not one of the known names": "такого значения нет",
+    "rubles with at most two decimals": "нужны рубли не более чем с двумя знаками после запятой",
+    "a quantity above zero with at most six decimals": (
+        "нужно количество больше нуля не более чем с шестью знаками после запятой"
+    ),
+    "not an INN": "это не ИНН",
+    "not an e-mail address": "это не адрес электронной почты",
+    "not a phone number": "это не номер телефона",
+    "empty": "пусто",
+    "too long": "слишком длинно",
+    "not text": "нужен текст",
+    "not a list": "нужен список",
+    "not an object": "нужен объект",
+    "not true or false": "нужно true или false",
+    "not accepted": "значение не подходит",
+}
+
+
+def sentence(key: str, language: Language) -> str | None:
+    """The sentence of a hint, a printer's remedy or a code; None if there is none."""
+    pair = HINTS.get(key) or CODES.get(key)
+    if pair is None:
+        remedy = REMEDIES.get(key)
+        if remedy is None:
+            return None
+        pair = (remedy.ru, remedy.en)
+    return pair[0] if language is Language.RU else pair[1]
+
+
+def error_sentence(
+    code: str, hint: object, details: Mapping[str, object], language: Language
+) -> str:
+    """What to do about an error: its hint if there is one, else its code, then field and reason."""
+    said = sentence(hint, language) if isinstance(hint, str) else None
+    said = said or sentence(code, language) or sentence("INTERNAL", language) or code
+    reason = details.get("reason")
+    if code not in ("INVALID", "TOO_LARGE") or not isinstance(reason, str):
+        return said
+    if language is Language.RU:
+        reason = REASONS.get(reason, reason)
+    field = details.get("field")
+    return f"{said} ({field}: {reason})" if field else f"{said} ({reason})"
+
+
+def language_of(header: str | None) -> Language:
+    """The better of Russian and English in an Accept-Language header; Russian by default."""
+    best, best_weight = Language.RU, 0.0
+    for part in (header or "").split(",")[:16]:
+        tag, _, parameter = part.strip().partition(";")
+        name = tag.strip().lower().partition("-")[0]
+        if name not in ("ru", "en"):
+            continue
+        weight = _weight(parameter)
+        if weight > best_weight:
+            best, best_weight = Language(name), weight
+    return best
+
+
+def _weight(parameter: str) -> float:
+    text = parameter.strip().removeprefix("q=")
+    try:
+        return float(text) if text else 1.0
+    except ValueError:
+        return 0.0

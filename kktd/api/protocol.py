@@ -1,0 +1,92 @@
+"""HTTP/1.1 at the socket: uvicorn's h11 protocol with the deadlines and the cap it lacks.
+
+A request's header has to be whole in `HEADER_S`, and so has the rest of a body nobody waits for any
+more; bodies that are read have their own limit (api/body.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from typing import Any, Final
+
+import h11
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+HEADER_S: Final = 8.0
+
+
+class GuardedHttp(H11Protocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        max_connections: int = 256,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._max_connections = max_connections
+        self._cut: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self._max_connections:
+            transport.abort()
+            return
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        if self._owes_bytes():
+            self._arm()
+        super().data_received(data)
+        if not self._owes_bytes():
+            self._disarm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """As uvicorn's, in the API's form."""
+        body = json.dumps(
+            {
+                "code": "MALFORMED",
+                "message": "Запрос не разобран: это не HTTP.",
+                "details": {"reason": msg},
+                "id": str(uuid.uuid4()),
+            },
+            ensure_ascii=False,
+        ).encode()
+        headers = [
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _owes_bytes(self) -> bool:
+        """The client has to send more, and the application does not watch it."""
+        theirs, ours = self.conn.their_state, self.conn.our_state
+        return theirs is h11.IDLE or (theirs is h11.SEND_BODY and ours is h11.DONE)
+
+    def _arm(self) -> None:
+        if self._cut is None:
+            self._cut = self.loop.call_later(HEADER_S, self.transport.abort)
+
+    def _disarm(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None

@@ -1,0 +1,101 @@
+"""Receipts: sell, look, withdraw, print again."""
+
+from __future__ import annotations
+
+from kktd.api.body import parse_json, read_body
+from kktd.api.call import Call
+from kktd.api.idempotency import digest_of, key_of, once
+from kktd.api.schemas import Nothing, parse, receipt_from
+from kktd.api.times import iso
+from kktd.api.waiting import await_answer
+from kktd.model.money import rubles
+from kktd.receipts.answers import Answer, Ticket
+from kktd.store.receipts import StoredReceipt
+
+
+async def create(call: Call) -> Answer:
+    """POST /v1/kkt/receipt: on disk first, then wait for the printer, at most the timeout."""
+    clock = call.till.clock
+    started_s = clock.monotonic_s()
+    key = key_of(call)
+    body = await read_body(call.request)
+    digest = digest_of(call, body)
+    pos_ids: list[str] = []
+
+    def accept() -> Ticket:
+        receipt = receipt_from(parse_json(body), call.till.settings().tax_system)
+        pos_ids.append(receipt.pos_id)
+        return call.till.desk.accept(receipt, key, digest)
+
+    ticket = await call.write(accept)
+    call.replayed = ticket.replayed
+    answer = await await_answer(call, ticket, lambda: _present(call, ticket.id))
+    if answer.status == 200 and not ticket.replayed:
+        call.till.metrics.observe_latency(pos_ids[0], clock.monotonic_s() - started_s)
+    return answer
+
+
+async def show(call: Call) -> Answer:
+    """GET /v1/kkt/receipt/{id}."""
+    receipt_id = _id(call)
+    return await call.read(lambda: _shown(call, call.till.desk.find(receipt_id)))
+
+
+async def cancel(call: Call) -> Answer:
+    """POST /v1/kkt/receipt/{id}/cancel: only what was never sent."""
+    receipt_id = _id(call)
+    body = await read_body(call.request)
+    parse_optional(body)
+
+    async def act() -> Answer:
+        return await call.write(lambda: _shown(call, call.till.desk.cancel(receipt_id)))
+
+    return await once(call, body, act)
+
+
+async def print_again(call: Call) -> Answer:
+    """POST /v1/kkt/receipt/{id}/print: «повторить печать», never a second fiscal document."""
+    receipt_id = _id(call)
+    body = await read_body(call.request)
+    parse_optional(body)
+
+    async def act() -> Answer:
+        ticket = await call.write(lambda: call.till.desk.print_again(receipt_id))
+        return await await_answer(call, ticket, lambda: _present(call, receipt_id))
+
+    return await once(call, body, act)
+
+
+def parse_optional(body: bytes) -> None:
+    """No body, or an empty object."""
+    if body.strip():
+        parse(Nothing, parse_json(body))
+
+
+def _id(call: Call) -> str:
+    return str(call.request.path_params["receipt_id"]).lower()
+
+
+def _present(call: Call, receipt_id: str) -> Answer:
+    return call.till.desk.answer(call.till.desk.find(receipt_id))
+
+
+def _shown(call: Call, stored: StoredReceipt) -> Answer:
+    problem = stored.problem or {}
+    return Answer(
+        200,
+        {
+            "id": stored.id,
+            "pos_id": stored.receipt.pos_id,
+            "status": stored.delivery,
+            "print_state": stored.state,
+            "held": stored.held,
+            "created_at": iso(stored.created_at_s),
+            "synced_at": iso(stored.synced_at_s),
+            "total": rubles(stored.receipt.total),
+            "fiscal_doc": stored.document.as_json() if stored.document else None,
+            "retry_count": stored.retry_count,
+            "last_error": stored.last_error or problem.get("reason"),
+        },
+        hint=call.till.desk.answer(stored).hint,
+    )

@@ -1,0 +1,98 @@
+"""The till at one moment, and the one question everybody asks: can it sell?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kktd.api.till import SyncView, Till
+from kktd.metrics import Drawer, Gauges
+from kktd.model.states import NetworkMode
+from kktd.ofd.breaker import Circuit
+from kktd.printers.base import Shift
+from kktd.receipts.health import LaneHealth
+from kktd.store import gauges
+from kktd.store.gauges import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`obstacle` is the code of what keeps it from selling, None when nothing does."""
+
+    now_s: float
+    reading: Reading
+    capacity: int
+    lane: LaneHealth
+    circuit: Circuit
+    sync: SyncView
+    network: NetworkMode
+    disk_failed: bool
+    obstacle: str | None
+
+    @property
+    def percent_full(self) -> float:
+        return round(100 * self.reading.buffer.queued / self.capacity, 1)
+
+    @property
+    def oldest_unsent_s(self) -> float | None:
+        since = self.reading.oldest_registered_at_s
+        return None if since is None else max(0.0, self.now_s - since)
+
+
+def take(till: Till) -> Snapshot:
+    """One short read transaction and what the workers last saw; blocks for no device."""
+    settings = till.settings()
+    pos_ids = settings.till.pos_ids
+    reading = till.store.read(lambda db: gauges.read(db, pos_ids))
+    lane = till.lane()
+    return Snapshot(
+        now_s=till.clock.wall_s(),
+        reading=reading,
+        capacity=settings.buffer.capacity,
+        lane=lane,
+        circuit=till.breaker(),
+        sync=till.sync(),
+        network=till.network(),
+        disk_failed=till.store.failed is not None,
+        obstacle=_obstacle(till, reading, lane),
+    )
+
+
+def _obstacle(till: Till, reading: Reading, lane: LaneHealth) -> str | None:
+    """In the order the desk would refuse a sale."""
+    settings = till.settings()
+    if not till.ready():
+        return "SHUTTING_DOWN"
+    if till.store.failed is not None:
+        return "DISK_FULL"
+    if reading.buffer.queued >= settings.buffer.capacity:
+        return "BUFFER_FULL"
+    waiting = reading.buffer.waiting_for_printer
+    if not lane.ready and waiting >= settings.printer.max_unprinted:
+        return "PRINTER_UNAVAILABLE"
+    status = lane.status
+    if status is not None and lane.ready:
+        if status.shift is Shift.EXPIRED:
+            return "SHIFT_EXPIRED"
+        if status.shift is Shift.CLOSED and not settings.printer.open_shift_on_sale:
+            return "SHIFT_CLOSED"
+    return None
+
+
+def as_gauges(seen: Snapshot) -> Gauges:
+    """The same for Prometheus."""
+    return Gauges(
+        now_s=seen.now_s,
+        queued=seen.reading.buffer.queued,
+        capacity=seen.capacity,
+        in_doubt=seen.reading.buffer.in_doubt,
+        dlq=seen.reading.dlq,
+        oldest_unsent_s=seen.oldest_unsent_s,
+        circuit=seen.circuit.state,
+        mode=seen.network,
+        can_sell=seen.obstacle is None,
+        sync_running_s=seen.sync.running_s,
+        drawers={
+            pos_id: Drawer(shift.cash_kopecks, shift.opened_at_s, shift.unsynced)
+            for pos_id, shift in seen.reading.shifts.items()
+        },
+    )

@@ -1,0 +1,69 @@
+"""What the routes may ask of the till: one dataclass with explicit fields, built by `daemon.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kktd.clock import Clock
+from kktd.config import Settings
+from kktd.metrics import Metrics
+from kktd.model.states import NetworkMode
+from kktd.ofd.breaker import Circuit
+from kktd.receipts.desk import Desk
+from kktd.receipts.health import LaneHealth
+from kktd.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """The last finished sync, and how long one runs now."""
+
+    finished_at_s: float | None = None
+    synced_count: int = 0
+    failed_count: int = 0
+    duration_s: float = 0.0
+    running_s: float = 0.0
+    stopped_reason: str | None = None  # 401/403: the queue stands until the settings change
+
+
+@dataclass(frozen=True, slots=True)
+class SyncJob:
+    """A forced sync that was started."""
+
+    job_id: str
+    estimated_duration_s: float
+
+
+class DeliveryControl(Protocol):
+    """What a person may do to the delivery.  Blocking for one transaction at most."""
+
+    def force(self, *, ignore_backoff: bool, user: str) -> SyncJob:
+        """Start a sync now; raises LeaseHeld (who holds the lock), NoNetwork."""
+
+    def reset_breaker(self, *, user: str) -> Circuit:
+        """Close the breaker by hand."""
+
+
+def _no_workers() -> Mapping[str, bool]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """Callables are read on every use: a reload or a worker may replace what they return."""
+
+    desk: Desk
+    store: Store
+    clock: Clock
+    settings: Callable[[], Settings]
+    lane: Callable[[], LaneHealth]
+    breaker: Callable[[], Circuit]
+    sync: Callable[[], SyncView]
+    network: Callable[[], NetworkMode]
+    delivery: DeliveryControl
+    metrics: Metrics
+    version: str
+    workers: Callable[[], Mapping[str, bool]] = field(default=_no_workers)  # name -> on time
+    ready: Callable[[], bool] = field(default=lambda: True)  # recovery is over, workers run

@@ -1,0 +1,30 @@
+"""How a caller waits for what the printer's lane will finish: never with a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from kktd.api.call import Call
+from kktd.receipts.answers import Answer, Ticket
+
+
+async def await_answer(call: Call, ticket: Ticket, present: Callable[[], Answer]) -> Answer:
+    """The ticket's answer; after `print_timeout_ms`, or when the till stops, the present state."""
+    if ticket.answer is not None:
+        return ticket.answer
+    timeout_s = call.till.settings().printer.print_timeout_ms / 1000
+    halted = asyncio.ensure_future(call.runtime.halt.wait())
+    answered = asyncio.wrap_future(ticket.waiter)
+    try:
+        await asyncio.wait(
+            {answered, halted}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if answered.done():
+            answer: Answer = answered.result()
+            return answer
+    finally:
+        halted.cancel()
+        answered.cancel()
+        call.till.desk.leave(ticket)
+    return await call.read(present)
