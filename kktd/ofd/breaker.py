@@ -123,6 +123,10 @@ class Breaker:
     def failure_count(self) -> int:
         return int(self._breaker.fail_counter)
 
+    def count_after(self, error: DeliveryError) -> int:
+        """The failures in a row once this one is recorded."""
+        return 0 if isinstance(error, NOT_FAILURES) else self.failure_count + 1
+
     @property
     def next_attempt_s(self) -> float:
         """When an OPEN circuit may be probed, monotonic seconds."""

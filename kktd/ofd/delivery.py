@@ -1,0 +1,380 @@
+"""Delivery of registered receipts to the ОФД (§5.4 phase 2): order, waits, breaker, DLQ, lock.
+
+`step(now) -> next_due` sends at most one receipt or one ping and never waits.  What the ОФД
+acknowledged is on disk before the next receipt leaves.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from kktd import log
+from kktd.clock import Clock, Deadline
+from kktd.errors import LeaseHeld, NoNetwork
+from kktd.events import Event
+from kktd.model.states import CircuitState
+from kktd.ofd import runs
+from kktd.ofd.breaker import Breaker, CircuitChange
+from kktd.ofd.channel import (
+    Delivered,
+    DeliveryError,
+    NotAccepted,
+    OfdChannel,
+)
+from kktd.ofd.ledger import Ledger
+from kktd.ofd.pace import Pace
+from kktd.ofd.reports import DeliveryListener, DeliverySnapshot, LastSync, SyncJob
+from kktd.ofd.runs import Run, Trigger
+from kktd.store import journal, leases, outbox
+from kktd.store.connection import Db
+from kktd.store.leases import Boot
+from kktd.store.receipts import StoredReceipt
+from kktd.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRules:
+    """`batch`: receipts taken at once; `interval_s`: a look at the queue that nothing woke."""
+
+    timeout_ms: int = 10_000
+    interval_s: float = 300.0
+    batch: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    run: Run
+    force: bool
+
+
+class Delivery:
+    """One worker thread calls `step` and `close`; any thread the rest."""
+
+    def __init__(
+        self,
+        store: Store,
+        channel: OfdChannel,
+        breaker: Breaker,
+        pace: Pace,
+        clock: Clock,
+        boot: Boot,
+        pos_id: str,
+        rules: DeliveryRules,
+        *,
+        wake_worker: Callable[[], None] = lambda: None,
+        server_time_s: Callable[[], int | None] = lambda: None,
+        listener: DeliveryListener | None = None,
+    ) -> None:
+        self._store = store
+        self._channel = channel
+        self._breaker = breaker
+        self._pace = pace
+        self._clock = clock
+        self._boot = boot
+        self._pos_id = pos_id
+        self.rules = rules
+        self._wake_worker = wake_worker
+        self._ledger = Ledger(store, breaker, pace, clock, server_time_s)
+        self._listener = listener or DeliveryListener()
+        self._lock = threading.Lock()
+        self._job: _Job | None = None
+        self._woken = False
+        self._afresh = False
+        self._run: Run | None = None
+        self._batch: deque[StoredReceipt] = deque()
+        self._last_sync: LastSync | None = None
+        breaker.subscribe(self._note_circuit)
+
+    # ---- for other threads ------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """A receipt was registered."""
+        self._woken = True
+        self._wake_worker()
+
+    def settings_changed(self) -> None:
+        """Another token, address or limit: forget every wait and try at once."""
+        self._afresh = True
+        self._wake_worker()
+
+    def request_sync(self, user: str, *, force: bool) -> SyncJob:
+        """Start a sync; `force` ignores backoff and interval, not what the ОФД asked for.
+
+        Raises NoNetwork while the circuit is open (its one probe goes when it is due), LeaseHeld
+        with `lock_id` and `held_by` while a sync runs.
+        """
+        now_s = self._clock.monotonic_s()
+        wait_s = self._breaker.next_attempt_s - now_s
+        if self._breaker.state is CircuitState.OPEN and wait_s > 0:
+            raise NoNetwork("the ОФД was not reached", retry_after_seconds=math.ceil(wait_s))
+        run = runs.new_run(self._pos_id, Trigger.MANUAL, now_s, self._clock.wall_s())
+        run.announced = True
+        pending = self._store.read(outbox.count)
+        runs.log_start(run, pending, user)
+
+        def work(db: Db) -> None:
+            leases.acquire(db, run.lease, self._boot, self._ttl_ms)
+            runs.announce(db, run, pending, self._now_ms())
+
+        try:
+            self._store.write(work)
+        except LeaseHeld as error:
+            log.event(
+                Event.SYNC_LOCK_CONFLICT,
+                lock_id=error.details["lock_id"],
+                held_by=error.details["held_by"],
+            )
+            log.event(Event.SYNC_REJECTED, reason="already_in_progress", http_status=409)
+            self._listener.lock_refused()
+            raise
+        runs.log_locked(run)
+        with self._lock:
+            self._job = _Job(run, force)
+        self._wake_worker()
+        return SyncJob(str(uuid.uuid4()), pending, runs.estimate_s(pending))
+
+    def snapshot(self) -> DeliverySnapshot:
+        run = self._run
+        return DeliverySnapshot(
+            self._last_sync,
+            self._clock.monotonic_s() - run.began_s if run else None,
+            self._pace.stopped,
+        )
+
+    # ---- the worker -------------------------------------------------------------------------
+
+    def step(self, now_s: float) -> float:
+        """Send one receipt or one ping if any may go; when to be called again (monotonic s)."""
+        try:
+            return self._step(now_s)
+        except Exception:
+            # What was taken stays `syncing` on disk and is found there again.
+            self._batch.clear()
+            raise
+
+    def close(self) -> None:
+        """After the last step: give back what was taken, let go of lease and connection."""
+        with self._lock:
+            job, self._job = self._job, None
+        if job is not None and self._run is None:
+            self._run = job.run
+        taken = [one.id for one in self._batch]
+        self._batch.clear()
+        if taken:
+            self._store.write(lambda db: outbox.give_back(db, taken))
+        self._end_run()
+        self._channel.close()
+
+    def _step(self, now_s: float) -> float:
+        self._take_orders()
+        state = self._breaker.state
+        may_s = self._pace.may_send_s(circuit_closed=state is CircuitState.CLOSED)
+        if state is CircuitState.OPEN:
+            may_s = max(may_s, self._breaker.next_attempt_s)
+        if may_s > now_s:
+            self._end_run()
+            return may_s
+        if state is CircuitState.OPEN:
+            self._probe()
+            return self._clock.monotonic_s()
+        if not self._batch and not self._fill(now_s):
+            return self._idle(now_s)
+        stored = self._batch.popleft()
+        if self._pace.wants_ping(stored.id):
+            self._batch.appendleft(stored)
+            self._ask_life(stored)
+        else:
+            self._send(stored)
+        return self._clock.monotonic_s()
+
+    def _take_orders(self) -> None:
+        """What other threads asked for since the last step."""
+        with self._lock:
+            job, self._job = self._job, None
+            afresh, self._afresh = self._afresh, False
+        if afresh:
+            self._pace.hurry(also_asked=True)
+        if job is not None:
+            self._end_run()  # one whose lease ran out while a call was under way
+            self._run = job.run
+            if job.force:
+                self._pace.hurry(also_asked=False)
+
+    def _probe(self) -> None:
+        """The rest is over: HALF_OPEN, the ping first; a receipt follows in the next step."""
+        self._breaker.begin_probe()
+        try:
+            self._channel.ping(self._deadline())
+        except DeliveryError as error:
+            self._listener.probed(False)
+            self._breaker.failed(error)
+        else:
+            self._listener.probed(True)
+            self._pace.note_ping()
+
+    def _ask_life(self, stored: StoredReceipt) -> None:
+        """A ping before a refused receipt goes again: only then does its next refusal count."""
+        try:
+            self._channel.ping(self._deadline())
+        except DeliveryError:
+            self._pace.set_back(stored.id, self._clock.monotonic_s())
+            self._batch.popleft()
+            self._store.write(lambda db: outbox.give_back(db, [stored.id]))
+        else:
+            self._pace.note_ping()
+
+    def _fill(self, now_s: float) -> bool:
+        """Take the next batch and the lease; False when nothing may go."""
+        closed = self._breaker.state is CircuitState.CLOSED
+        limit = self.rules.batch if closed else 1
+        pace = self._pace
+
+        def look(db: Db) -> tuple[list[StoredReceipt], int]:
+            found = outbox.find(db, limit, pace.troubled, lambda one: pace.may_go(one, now_s))
+            return found, outbox.count(db) if found else 0
+
+        found, pending = self._store.read(look)
+        if not found:
+            return False
+        run = self._run or self._new_run(now_s)
+        announces = not run.announced and closed and pending > 1
+
+        def take(db: Db) -> None:
+            leases.acquire(db, run.lease, self._boot, self._ttl_ms)
+            outbox.take(db, found)
+            if announces:
+                runs.announce(db, run, pending, self._now_ms())
+
+        try:
+            self._store.write(take)
+        except LeaseHeld:
+            self._run = None
+            return False  # a manual sync just began; it wakes us with its lease
+        if announces:
+            run.announced = True
+            runs.log_start(run, pending)
+            runs.log_locked(run)
+        run.renewed_s = now_s
+        self._run = run
+        self._batch.extend(found)
+        return True
+
+    def _new_run(self, now_s: float) -> Run:
+        trigger = Trigger.ONLINE if self._woken else Trigger.SCHEDULED
+        self._woken = False
+        return runs.new_run(self._pos_id, trigger, now_s, self._clock.wall_s())
+
+    def _idle(self, now_s: float) -> float:
+        if self._breaker.state is CircuitState.HALF_OPEN:
+            self._breaker.succeeded()  # nothing to probe with: the ping has to do
+        self._end_run()
+        self._woken = False
+        return min(self._pace.next_due_s(now_s), now_s + self.rules.interval_s)
+
+    # ---- one receipt ------------------------------------------------------------------------
+
+    def _send(self, stored: StoredReceipt) -> None:
+        assert stored.document is not None  # noqa: S101 - the query asks for a document
+        circuit = self._breaker.state
+        log.event(
+            Event.CIRCUIT_CHECK,
+            circuit_state=circuit,
+            failure_count=self._breaker.failure_count,
+        )
+        facts: dict[str, object] = {"receipt_id": stored.id}
+        if circuit is CircuitState.HALF_OPEN:
+            facts["is_probe"] = True
+        log.event(Event.OFD_SEND_START, level=None, **facts)
+        began_s = self._clock.monotonic_s()
+        try:
+            delivered = self._channel.send(stored.receipt, stored.document, self._deadline())
+        except DeliveryError as error:
+            self._fail(stored, error)
+        else:
+            self._succeed(stored, delivered, self._clock.monotonic_s() - began_s)
+
+    def _succeed(self, stored: StoredReceipt, delivered: Delivered, duration_s: float) -> None:
+        run = self._run
+        now_s = self._clock.monotonic_s()
+        if run is not None:
+            run.synced += 1
+
+        def end_or_renew(db: Db) -> bool:
+            """In the receipt's own transaction: one commit less for a sale that goes at once."""
+            if run is None:
+                return False
+            if not self._batch and outbox.count(db) == 0:
+                runs.finish(db, run, now_s - run.began_s, self._now_ms())
+                return True
+            if now_s - run.renewed_s > leases.TTL_MS / 3000:
+                run.renewed_s = now_s
+                with suppress(LeaseHeld):  # lost to a slow ОФД: the next batch finds out
+                    leases.renew(db, run.lease, self._boot, self._ttl_ms)
+            return False
+
+        ended = self._ledger.book_delivered(stored, delivered, duration_s, end_or_renew)
+        self._listener.synced(stored.id, duration_s)
+        if ended and run is not None:
+            self._note_end(run, now_s - run.began_s)
+
+    def _fail(self, stored: StoredReceipt, error: DeliveryError) -> None:
+        """A refusal concerns one receipt; anything else holds the queue, so the batch goes back."""
+        rest = [] if isinstance(error, NotAccepted) else [one.id for one in self._batch]
+        reason = self._ledger.book_failed(stored, error, rest)
+        if rest:
+            self._batch.clear()
+        if self._run is not None:
+            self._run.failed += 1
+        self._listener.failed(stored.id, error)
+        if reason is not None:
+            self._listener.gave_up(stored.id)
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    def _end_run(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        duration_s = self._clock.monotonic_s() - run.began_s
+        self._store.write(lambda db: runs.finish(db, run, duration_s, self._now_ms()))
+        self._note_end(run, duration_s)
+
+    def _note_end(self, run: Run, duration_s: float) -> None:
+        self._run = None
+        runs.log_finish(run, duration_s)
+        last = LastSync(self._clock.wall_s(), run.synced, run.failed, duration_s)
+        self._last_sync = last
+        self._listener.sync_ended(last)
+
+    def _note_circuit(self, change: CircuitChange) -> None:
+        """Journal the first opening and the end of it; a reset by hand forgets the waits."""
+        event = Event.CIRCUIT_CLOSED if change.now is CircuitState.CLOSED else Event.CIRCUIT_OPENED
+        if change.was is CircuitState.CLOSED or change.now is CircuitState.CLOSED:
+            self._store.write(
+                lambda db: journal.append(
+                    db,
+                    event,
+                    self._now_ms(),
+                    reason=change.reason,
+                    failure_count=change.failure_count,
+                )
+            )
+        if change.reason == "manual_reset":
+            self.settings_changed()
+
+    @property
+    def _ttl_ms(self) -> int:
+        """A lease outlives the longest call."""
+        return max(leases.TTL_MS, 2 * self.rules.timeout_ms)
+
+    def _deadline(self) -> Deadline:
+        return Deadline.after_ms(self._clock, self.rules.timeout_ms)
+
+    def _now_ms(self) -> int:
+        return int(self._clock.wall_s() * 1000)

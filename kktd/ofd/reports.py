@@ -1,0 +1,46 @@
+"""What delivery tells the API, the page and the metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kktd.ofd.channel import DeliveryError
+
+
+@dataclass(frozen=True, slots=True)
+class LastSync:
+    """How the last run ended.  `at_s` is wall clock."""
+
+    at_s: float
+    synced_count: int
+    failed_count: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SyncJob:
+    """A sync somebody asked for."""
+
+    job_id: str
+    pending_receipts: int
+    estimated_duration_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySnapshot:
+    """What the API and the metrics show.  `stopped`: why nothing is taken (401, 403), or None."""
+
+    last_sync: LastSync | None
+    running_for_s: float | None
+    stopped: str | None
+
+
+class DeliveryListener:
+    """What metrics and the page may want to know; called in the delivery thread, must not block."""
+
+    def synced(self, receipt_id: str, duration_s: float) -> None: ...
+    def failed(self, receipt_id: str, error: DeliveryError) -> None: ...
+    def gave_up(self, receipt_id: str) -> None: ...
+    def probed(self, answered: bool) -> None: ...
+    def sync_ended(self, last: LastSync) -> None: ...
+    def lock_refused(self) -> None: ...
