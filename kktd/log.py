@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
@@ -16,8 +17,16 @@ COMPONENT: Final = "kkt_adapter"
 _SECRET_KEYS: Final = frozenset({"token", "authorization", "email", "phone", "contact", "inn"})
 
 
-def configure(stream: TextIO | None = None) -> None:
-    """Send every line to `stream` (stderr by default), one write a line."""
+Observer = Callable[[Event, Mapping[str, object]], None]
+_observers: list[Observer] = []
+
+
+def configure(stream: TextIO | None = None, observer: Observer | None = None) -> None:
+    """Send every line to `stream` (stderr by default), one write a line.
+
+    `observer` sees every event too, so that counters and log cannot differ; it must not raise.
+    """
+    _observers[:] = [observer] if observer else []
     structlog.configure(
         processors=[_stamp, _hide_secrets, structlog.processors.JSONRenderer(ensure_ascii=False)],
         logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),
@@ -34,6 +43,8 @@ def event(what: Event, *, level: str | None = None, **facts: object) -> None:
     """
     with contextlib.suppress(OSError, ValueError):
         structlog.get_logger().msg(what.log_name, level=level or what.level, **facts)
+    for observer in _observers:
+        observer(what, facts)
 
 
 class _LibraryHandler(logging.Handler):

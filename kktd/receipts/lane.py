@@ -65,6 +65,7 @@ class Lane:
         offline: Callable[[], bool],
         registered: Callable[[], None],
     ) -> None:
+        self._printer = printer
         self._store = store
         self._clock = clock
         self._waiters = waiters
@@ -78,6 +79,10 @@ class Lane:
     @property
     def health(self) -> LaneHealth:
         return self._watch.health
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self._printer.close()
 
     def step(self, now_s: float) -> float:
         """Do the next job; returns when to look again (monotonic s)."""

@@ -1,0 +1,358 @@
+"""The daemon: builds the objects, starts and joins the threads, tells systemd how it is.
+
+Order of the start: settings, database (locked, checked), recovery, workers, listeners, READY.
+Order of the stop: no new sales, the receipt in hand, callers answered, delivery, database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import socket
+import stat
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+
+import sdnotify
+from prometheus_client import CollectorRegistry
+
+from kktd import __version__, log
+from kktd.api import tls
+from kktd.api.app import build_api
+from kktd.api.call import Listener
+from kktd.api.server import ApiServer, Bound
+from kktd.api.snapshot import as_gauges, take
+from kktd.api.till import SyncJob, SyncView, Till
+from kktd.clock import Clock, Deadline, HybridClock, SystemClock
+from kktd.config import Settings, load
+from kktd.errors import AlreadyRunning, BadConfig, KktdError
+from kktd.events import Event
+from kktd.metrics import Metrics
+from kktd.model.states import NetworkMode
+from kktd.network.mode import Network, NetworkRules
+from kktd.ofd.body import Seller
+from kktd.ofd.breaker import Breaker, BreakerRules, Circuit
+from kktd.ofd.delivery import Delivery, DeliveryRules
+from kktd.ofd.pace import Pace, PaceRules
+from kktd.ofd.rest import RestChannel
+from kktd.printers.registry import make_printer
+from kktd.receipts.desk import Desk, DeskRules
+from kktd.receipts.lane import Lane, LaneRules
+from kktd.receipts.recovery import recover
+from kktd.receipts.waiters import Waiters
+from kktd.store import receipts
+from kktd.store.leases import this_boot
+from kktd.store.store import Store
+from kktd.upkeep import Checkpointer
+from kktd.worker import Worker
+
+STOP_S: Final = 20.0  # for the receipt in hand
+API_STOP_S: Final = 6.0
+LANE_STEP_MAX_S: Final = 330.0  # 1 000 lines at the slowest command times
+DELIVERY_STEP_MAX_S: Final = 90.0
+PROBE_STEP_MAX_S: Final = 30.0
+UPKEEP_STEP_MAX_S: Final = 60.0
+EXIT_CONFIG: Final = 78  # EX_CONFIG
+
+
+class Daemon:
+    """One till.  `start`, then `run` until asked to stop, then `stop`."""
+
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+        """Opens and recovers the database.  Raises AlreadyRunning, StoreError, BadConfig."""
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._notifier = sdnotify.SystemdNotifier()
+        self._stop = threading.Event()
+        self._ready = False
+        channel = _channel(settings, clock)
+        ping_channel = _channel(settings, clock)  # sessions are not shared between threads
+        state_dir = settings.till.state_dir
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._store = Store(state_dir / "kktd.db")
+        self.recovered = recover(self._store, clock, settings.till.pos_ids)
+        metrics.note_recovered(self.recovered.sessions)
+        self._breaker = Breaker(clock, _breaker_rules(settings))
+        self._network = Network(ping_channel, self._breaker, clock, _network_rules(settings))
+        self._delivery = Delivery(
+            self._store,
+            channel,
+            self._breaker,
+            Pace(_pace_rules(settings), random.SystemRandom().random),
+            clock,
+            this_boot(),
+            settings.till.pos_ids[0],
+            _delivery_rules(settings),
+            wake_worker=lambda: self._workers["delivery"].wake(),
+        )
+        waiters = Waiters()
+        self._lane = Lane(
+            make_printer(settings.printer, clock),
+            self._store,
+            clock,
+            waiters,
+            LaneRules(
+                settings.printer.auto_print_s,
+                settings.printer.open_shift_on_sale,
+                settings.printer.mark_documents,
+            ),
+            offline=lambda: self._network.mode is NetworkMode.OFFLINE,
+            registered=self._delivery.wake,
+        )
+        self._desk = Desk(
+            self._store,
+            clock,
+            HybridClock(clock, self._store.read(receipts.highest_stamp)),
+            waiters,
+            DeskRules(
+                settings.till.pos_ids,
+                settings.buffer.capacity,
+                settings.printer.max_unprinted,
+                settings.printer.open_shift_on_sale,
+            ),
+            health=lambda: self._lane.health,
+            wake_lane=lambda: self._workers["printer"].wake(),
+        )
+        self._workers = self._make_workers()
+        self._api = self._make_api()
+
+    # ---- life -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Workers, listeners, READY."""
+        for worker in self._workers.values():
+            worker.start()
+        self._api.start()
+        self._ready = True
+        self._notifier.notify(f"READY=1\nSTATUS={self._status_line()}")
+        log.event(
+            Event.DAEMON_STARTED,
+            version=__version__,
+            in_doubt=self.recovered.in_doubt,
+            queued=self.recovered.queued,
+        )
+
+    def run(self) -> None:
+        """Pet systemd's watchdog while every worker is on time, until asked to stop."""
+        interval_s = _watchdog_interval_s()
+        while not self._stop.wait(interval_s):
+            late = [name for name, on_time in self._on_time().items() if not on_time]
+            if late:
+                log.event(Event.WORKER_FAILED, worker=late, error="late")
+                self._notifier.notify(f"STATUS={', '.join(late)} late")
+            else:
+                self._notifier.notify(f"WATCHDOG=1\nSTATUS={self._status_line()}")
+
+    def ask_stop(self) -> None:
+        """From a signal handler."""
+        self._stop.set()
+
+    def stop(self) -> None:
+        """Finish the receipt in hand, answer its caller, keep everything."""
+        by = Deadline.after_ms(self._clock, STOP_S * 1000)
+        self._notifier.notify("STOPPING=1\nSTATUS=finishing the receipt in hand")
+        log.event(Event.DAEMON_STOPPING)
+        self._ready = False
+        self._desk.close()
+        self._lane.stopping = True
+        for worker in self._workers.values():
+            worker.ask_stop()
+        finished = self._workers["printer"].join(by.left_s())
+        self._api.stop(Deadline.after_ms(self._clock, API_STOP_S * 1000))
+        delivered = self._workers["delivery"].join(by.left_s())
+        if delivered:
+            self._delivery.close()
+        if finished and delivered:
+            self._lane.close()
+            self._store.close()
+        # Else a thread still talks to a device: what it does is settled at the next start.
+
+    # ---- parts ------------------------------------------------------------------------------
+
+    def _make_workers(self) -> dict[str, Worker]:
+        steps = {
+            "printer": (self._lane.step, LANE_STEP_MAX_S),
+            "delivery": (self._delivery.step, DELIVERY_STEP_MAX_S),
+            "network": (self._network.step, PROBE_STEP_MAX_S),
+            "upkeep": (Checkpointer(self._store).step, UPKEEP_STEP_MAX_S),
+        }
+        return {
+            name: Worker(name, step, self._clock, step_max_s)
+            for name, (step, step_max_s) in steps.items()
+        }
+
+    def _make_api(self) -> ApiServer:
+        till = Till(
+            desk=self._desk,
+            store=self._store,
+            clock=self._clock,
+            settings=lambda: self._settings,
+            lane=lambda: self._lane.health,
+            breaker=self._breaker.snapshot,
+            sync=self._sync_view,
+            network=lambda: self._network.mode,
+            delivery=_Control(self._delivery, self._breaker),
+            metrics=self._metrics,
+            version=__version__,
+            workers=self._on_time,
+            ready=lambda: self._ready,
+        )
+        self._metrics.attach(lambda: as_gauges(take(till)))
+        return ApiServer(
+            build_api(till),
+            _listeners(self._settings, self._clock),
+            max_connections=self._settings.api.max_connections,
+        )
+
+    def _sync_view(self) -> SyncView:
+        seen = self._delivery.snapshot()
+        last = seen.last_sync
+        return SyncView(
+            finished_at_s=last.at_s if last else None,
+            synced_count=last.synced_count if last else 0,
+            failed_count=last.failed_count if last else 0,
+            duration_s=last.duration_s if last else 0.0,
+            running_s=seen.running_for_s or 0.0,
+            stopped_reason=seen.stopped,
+        )
+
+    def _on_time(self) -> dict[str, bool]:
+        return {name: worker.on_time() for name, worker in self._workers.items()} | {
+            "api": self._api.alive
+        }
+
+    def _status_line(self) -> str:
+        """`systemctl status` in one line."""
+        health = self._lane.health
+        printer = "printer ready" if health.ready else f"printer: {health.remedy}"
+        queued = self._store.read(receipts.count_queued)
+        capacity = self._settings.buffer.capacity
+        return f"{printer}, buffer {queued}/{capacity}, ОФД {self._network.mode}"
+
+
+class _Control:
+    """What a person may do to the delivery (api.till.DeliveryControl)."""
+
+    def __init__(self, delivery: Delivery, breaker: Breaker) -> None:
+        self._delivery = delivery
+        self._breaker = breaker
+
+    def force(self, *, ignore_backoff: bool, user: str) -> SyncJob:
+        job = self._delivery.request_sync(user, force=ignore_backoff)
+        return SyncJob(job.job_id, job.estimated_duration_s)
+
+    def reset_breaker(self, *, user: str) -> Circuit:
+        self._breaker.reset()
+        return self._breaker.snapshot()
+
+
+# ---- the settings, part by part ------------------------------------------------------------------
+
+
+def _channel(settings: Settings, clock: Clock) -> RestChannel:
+    ofd = settings.ofd
+    return RestChannel(
+        ofd.url,
+        lambda: Path(ofd.token_file).read_text(encoding="utf-8"),
+        Seller(
+            settings.organisation.inn,
+            settings.organisation.address,
+            settings.tax_system,
+            settings.zone,
+        ),
+        clock,
+        ofd.ca_file or None,
+    )
+
+
+def _breaker_rules(settings: Settings) -> BreakerRules:
+    return BreakerRules(settings.ofd.breaker_failures, settings.ofd.breaker_open_s)
+
+
+def _pace_rules(settings: Settings) -> PaceRules:
+    ofd = settings.ofd
+    return PaceRules(
+        ofd.max_attempts, ofd.backoff_initial_ms / 1000, ofd.backoff_max_ms / 1000, ofd.recheck_s
+    )
+
+
+def _delivery_rules(settings: Settings) -> DeliveryRules:
+    ofd = settings.ofd
+    return DeliveryRules(ofd.timeout_ms, ofd.sync_interval_s, ofd.sync_batch_size)
+
+
+def _network_rules(settings: Settings) -> NetworkRules:
+    return NetworkRules(probe_interval_s=settings.ofd.probe_interval_s)
+
+
+def _listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
+    api = settings.api
+    context = tls.ensure(settings.till.state_dir / "tls", api.names, clock)
+    bound = [
+        Bound(Listener.LAN, _tcp_socket(api.listen), context),
+        Bound(Listener.SOCKET, _unix_socket(api.socket)),
+    ]
+    if api.metrics:
+        bound.append(Bound(Listener.METRICS, _tcp_socket(api.metrics)))
+    return tuple(bound)
+
+
+def _tcp_socket(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host.strip("[]"), int(port)))
+    return sock
+
+
+def _unix_socket(path: Path) -> socket.socket:
+    """Mode 0600 from the first moment: root alone."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        path.unlink()  # of a daemon that was killed; the database lock says it is not running
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        sock.bind(str(path))
+    finally:
+        os.umask(before)
+    return sock
+
+
+def _watchdog_interval_s() -> float:
+    """Half of what systemd allows; a few seconds without it, for the status line."""
+    usec = os.environ.get("WATCHDOG_USEC", "")
+    return int(usec) / 2_000_000 if usec.isdigit() else 5.0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until SIGTERM; the exit status says whether a restart can help."""
+    parser = argparse.ArgumentParser(prog="kktd", description="Fiscal adapter of a till")
+    parser.add_argument("--config", type=Path, default=Path("/etc/kktd/kktd.toml"))
+    parser.add_argument("--version", action="version", version=__version__)
+    options = parser.parse_args(argv)
+    try:
+        settings = load(options.config)
+        metrics = Metrics(CollectorRegistry(), settings.till.pos_ids)
+        log.configure(sys.stderr, metrics.observe)
+        daemon = Daemon(settings, SystemClock(), metrics)
+    except KktdError as error:
+        log.configure(sys.stderr)
+        log.event(Event.DAEMON_REFUSED, code=error.code, reason=str(error), facts=error.details)
+        return EXIT_CONFIG if isinstance(error, BadConfig | AlreadyRunning) else 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: daemon.ask_stop())
+    daemon.start()
+    daemon.run()
+    daemon.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
