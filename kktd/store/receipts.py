@@ -90,7 +90,8 @@ def find_at_printer(db: Db) -> list[StoredReceipt]:
     """Everything the printer has not finished, in the order it was accepted."""
     rows = db.execute(
         f"""SELECT {_COLUMNS} FROM receipts
-            WHERE print_state IN ('accepted', 'printing', 'in_doubt', 'registered')
+            WHERE unfinished = 1
+              AND print_state IN ('accepted', 'printing', 'in_doubt', 'registered')
             ORDER BY hlc_local_time, hlc_logical_counter"""
     )
     return [_from_row(row) for row in rows]
@@ -184,7 +185,7 @@ def hold(db: Db, receipt_id: str) -> None:
 
 def hold_waiting(db: Db) -> None:
     """Hold everything that waits: its shift has ended."""
-    db.execute("UPDATE receipts SET held = 1 WHERE print_state = 'accepted'")
+    db.execute("UPDATE receipts SET held = 1 WHERE unfinished = 1 AND print_state = 'accepted'")
 
 
 def release(db: Db, receipt_id: str) -> None:

@@ -67,6 +67,11 @@ class Store:
         return self._writer.commits
 
     @property
+    def waiting(self) -> int:
+        """Writes in the queue behind the group that is being committed."""
+        return self._writer.waiting
+
+    @property
     def open_readers(self) -> int:
         """Connections of readers, idle ones included."""
         return self._readers.open_count

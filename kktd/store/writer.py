@@ -41,7 +41,7 @@ class _Job(Generic[T]):
 
 
 class Writer:
-    """Thread-safe.  Once `failed` says why, the connection is closed and nothing is written."""
+    """Thread-safe.  Once `failed` says why, nothing is written any more."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
@@ -72,6 +72,12 @@ class Writer:
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]  # set by the commit
+
+    @property
+    def waiting(self) -> int:
+        """Callers in the queue, without the group that is being committed."""
+        with self._guard:
+            return len(self._queue)
 
     def checkpoint(self, *, truncate: bool = False) -> None:
         """Copy the WAL into the file; raises StoreUnavailable.  A busy reader leaves some of it."""
@@ -180,10 +186,13 @@ class Writer:
             self._give_up(error)
 
     def _give_up(self, error: apsw.Error) -> None:
-        """After a failed flush the kernel may have dropped pages: believe and touch nothing."""
+        """After a failed flush the kernel may have dropped pages: believe and touch nothing.
+
+        The connection stays open, unused: it keeps the WAL's index, by which readers go on seeing
+        what was committed and nothing else.
+        """
         if self.failed is None:
             self.failed = str(error)
-            self._db.close(True)
             log.event(Event.STORE_FAILED, reason=self.failed)
 
     def _check_usable(self) -> None:

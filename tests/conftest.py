@@ -1,0 +1,13 @@
+"""Settings of Hypothesis for every suite: the same examples everywhere unless asked for more."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_ALL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+settings.register_profile("ci", _ALL, max_examples=60, derandomize=True, database=None)
+settings.register_profile("search", _ALL, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
