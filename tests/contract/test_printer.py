@@ -420,3 +420,32 @@ def test_a_line_cut_after_any_byte_of_a_sale_makes_one_document_at_most(
         settle(printer, outcome, mark, before)
     assert FiscalDocument in verdicts
     assert len(printer.receipts()) == length + 2
+
+
+# ---- a bad line --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_over_a_bad_line_documents_and_verdicts_agree(
+    make_bench: Callable[..., PrinterBench], seed: int
+) -> None:
+    """One byte of a hundred garbled, lost or added: far more than a shop's cable ever does."""
+    printer = make_bench(baud=115_200)
+    printer.open_shift()
+    printer.fault("noise", times=None, rate=0.01, seed=seed)
+    made = 0
+    for number in range(40):
+        receipt = a_receipt(a_line(100 + number), payments={PaymentMethod.CASH: 500_00})
+        mark, count = f"M{number:05}", len(printer.receipts())
+        try:
+            document = printer.driver.register(receipt, mark, printer.by(30_000))
+        except InDoubt:
+            continue
+        except NOTHING_MADE:
+            assert len(printer.receipts()) == count
+            continue
+        made += 1
+        assert len(printer.receipts()) == count + 1
+        last = printer.receipts()[-1]
+        assert (last["fd"], last["total_kopecks"]) == (document.fd, receipt.total)
+    assert made > 30

@@ -19,7 +19,7 @@ from rig.link import Link, LinkOptions
 from kktd.printers.shtrih.exchange import ShtrihExchange
 from kktd.wire.exchange import NotSent, Unanswered
 from tests.support.clock import VirtualClock
-from tests.support.port import LinkDevice, MemoryPort
+from tests.support.port import LinkDevice, Machine, MemoryPort
 
 REPLY_MS = 3_000
 BY_MS = 20_000
@@ -29,24 +29,6 @@ class Verdict(StrEnum):
     ANSWERED = "answered"
     NOT_SENT = "not sent"
     DOUBT = "doubt"
-
-
-class Machine:
-    """What the link drives: remembers what ran and echoes it."""
-
-    def __init__(self) -> None:
-        self.ran: list[bytes] = []
-        self.answer: Callable[[bytes], bytes] = lambda question: question[:1] + b"\0" + question[1:]
-
-    def execute(self, payload: bytes, now_s: float) -> bytes:
-        self.ran.append(payload)
-        return self.answer(payload)
-
-    def power_on(self, now_s: float) -> None:
-        """It has nothing to forget."""
-
-    def power_off(self, now_s: float) -> None:
-        """Nor to save."""
 
 
 class Desk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from rig.link import Link
@@ -25,6 +26,24 @@ class Device(Protocol):
     def reconnect(self, now_s: float) -> int: ...
 
     def drops(self) -> int: ...
+
+
+class Machine:
+    """What stands behind a bare link: remembers what ran and echoes it."""
+
+    def __init__(self) -> None:
+        self.ran: list[bytes] = []
+        self.answer: Callable[[bytes], bytes] = lambda question: question[:1] + b"\0" + question[1:]
+
+    def execute(self, payload: bytes, now_s: float) -> bytes:
+        self.ran.append(payload)
+        return self.answer(payload)
+
+    def power_on(self, now_s: float) -> None:
+        """It has nothing to forget."""
+
+    def power_off(self, now_s: float) -> None:
+        """Nor to save."""
 
 
 class LinkDevice:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-SYSTEM_PASSWORD: Final = 30  # [SHTRIH] 4: system administrator, as delivered
-
 
 @dataclass(frozen=True, slots=True)
 class Command:

@@ -6,13 +6,12 @@ next call cancels it.  After FF45h only the FN knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Final, NoReturn
+from contextlib import suppress
+from typing import Final
 
 from kktd.clock import Clock, Deadline
 from kktd.config import PrinterSettings
-from kktd.errors import InDoubt, NotReady, Refused, Unreachable
+from kktd.errors import NotReady, Refused
 from kktd.model.fiscal import ArchivedDocument, DocumentType, FiscalDocument, ShiftReport
 from kktd.model.receipt import Cashier, Receipt
 from kktd.printers.base import Paper, PrinterIdentity, PrinterStatus, Shift
@@ -40,6 +39,16 @@ from kktd.printers.shtrih.commands import (
     Command,
 )
 from kktd.printers.shtrih.session import Session
+from kktd.printers.shtrih.verdicts import (
+    FAILURES,
+    doubtful,
+    in_doubt,
+    no_paper,
+    paper_of,
+    require_open_shift,
+    translated,
+    verdict,
+)
 from kktd.wire.exchange import NotSent, Unanswered
 from kktd.wire.port import Port
 
@@ -47,7 +56,6 @@ SERIAL_FIELD: Final = 1  # [SHTRIH] 12: table 18, row 1
 CLEANING_STEPS_MAX: Final = 8  # cancels and continues before a receipt; more is a broken till
 ENTRY_TRIES: Final = 2  # of a receipt whose lines arrived garbled
 CLOSE_RESERVE_S: Final = 1.0  # with less left, FF45h would only make a doubt
-_FAILURES: Final = (NotSent, Unanswered, BadAnswer, DeviceRefused)
 
 
 class ShtrihPrinter:
@@ -63,11 +71,11 @@ class ShtrihPrinter:
     # ---- reading ---------------------------------------------------------------------------------
 
     def identify(self, by: Deadline) -> PrinterIdentity:
-        with _translated():
+        with translated():
             return self._identified(by)
 
     def status(self, by: Deadline) -> PrinterStatus:
-        with _translated():
+        with translated():
             identity = self._identified(by)
             full = answers.full_status(self._session.call(FULL_STATUS, by))
             fn = self._fn_status(by)
@@ -82,38 +90,38 @@ class ShtrihPrinter:
             shift_number=shift.number,
             receipt_no=shift.receipt_no,
             receipt_open=state.mode == Mode.RECEIPT_OPEN,
-            paper=_paper(state),
+            paper=paper_of(state),
             clock=full.clock,
         )
 
     def paper(self, by: Deadline) -> Paper:
-        with _translated():
-            return _paper(self._session.till_state(by))
+        with translated():
+            return paper_of(self._session.till_state(by))
 
     def archived(self, fd: int, by: Deadline) -> ArchivedDocument | None:
-        with _translated():
+        with translated():
             return self._archive.document(fd, by)
 
     # ---- receipts --------------------------------------------------------------------------------
 
     def register(self, receipt: Receipt, mark: str | None, by: Deadline) -> FiscalDocument:
-        with _translated(wrong_moment_passes=True):
+        with translated(wrong_moment_passes=True):
             self._identified(by)  # the model decides the bytes of some VAT rates
             try:
                 planned = sale.plan(receipt, mark, self._model, self._ffd)
             except sale.Unprintable as error:
                 raise Refused(str(error), device_code=None, remedy=error.remedy) from error
-            _shift_has_to_be_open(self._cleaned(by))
+            require_open_shift(self._cleaned(by))
             before = self._before(by)
             try:
                 self._enter(planned, by)
                 if by.left_s() < CLOSE_RESERVE_S:
                     raise NotSent("no time left to close the receipt")
-            except _FAILURES:
+            except FAILURES:
                 self._abandon(by)
                 raise
             answer = self._make(CLOSE_RECEIPT, planned.closing, before, by)
-        with _doubtful(before):
+        with doubtful(before):
             closed = answers.closed_receipt(answer)
             found = self._archive.found(closed.fd, by)
             shift = self._shift_state(by)
@@ -121,6 +129,8 @@ class ShtrihPrinter:
                 raise BadAnswer(f"document {closed.fd} is not the one just made")
             if found.sign is None or found.total is None:
                 raise BadAnswer(f"document {closed.fd} is no receipt")
+            if (found.sign, found.total) != (receipt.sign, receipt.total):
+                raise BadAnswer(f"document {closed.fd} is not what was sold")
         return FiscalDocument(
             fn=before.fn,
             fd=found.fd,
@@ -133,7 +143,7 @@ class ShtrihPrinter:
         )
 
     def cancel_open(self, by: Deadline) -> None:
-        with _translated():
+        with translated():
             if self._session.till_state(by).mode == Mode.RECEIPT_OPEN:
                 self._cleaned(by)
             self._before(by)
@@ -149,15 +159,15 @@ class ShtrihPrinter:
     # ---- paper -----------------------------------------------------------------------------------
 
     def continue_print(self, by: Deadline) -> None:
-        with _translated():
+        with translated():
             state = self._session.till_state(by)
             if state.submode in answers.PAPER_IS_OUT:
-                _no_paper()
+                raise no_paper()
             if state.submode == Submode.WAITS_CONTINUE:
                 self._session.call(CONTINUE_PRINT, by)
 
     def print_copy(self, by: Deadline) -> None:
-        with _translated():
+        with translated():
             self._session.call(PRINT_COPY, by)
 
     def close(self) -> None:
@@ -203,10 +213,10 @@ class ShtrihPrinter:
         while steps < CLEANING_STEPS_MAX:
             state = self._session.till_state(by)
             if state.submode in answers.PAPER_IS_OUT:
-                _no_paper()
+                raise no_paper()
             elif state.submode in answers.IS_PRINTING:
                 if by.passed():
-                    raise _verdict(codes.BUSY)
+                    raise verdict(codes.BUSY)
                 self._session.pause()
                 continue  # bounded by the deadline
             elif state.submode == Submode.WAITS_CONTINUE:
@@ -218,7 +228,7 @@ class ShtrihPrinter:
             else:
                 return state
             steps += 1
-        raise NotReady("the till does not come to rest", device_code=None, remedy="engineer")
+        raise NotReady("ККТ не выходит из состояния ожидания", device_code=None, remedy="engineer")
 
     def _enter(self, planned: sale.Sale, by: Deadline) -> None:
         """Everything before FF45h; the till's own subtotal proves that each line arrived."""
@@ -229,11 +239,7 @@ class ShtrihPrinter:
             if counted == planned.total:
                 return
             self._session.call(CANCEL_RECEIPT, by)
-        raise Refused(
-            "the till counts another total",
-            device_code=None,
-            remedy="setup",
-        )
+        raise Refused("ККТ насчитала другой итог чека", device_code=None, remedy="setup")
 
     def _make(
         self, command: Command, parameters: bytes, before: answers.FnStatus, by: Deadline
@@ -242,9 +248,9 @@ class ShtrihPrinter:
         try:
             return self._session.call(command, by, parameters)
         except (Unanswered, BadAnswer) as error:
-            raise _in_doubt(before) from error
+            raise in_doubt(before) from error
         except DeviceRefused:
-            with _doubtful(before):
+            with doubtful(before):
                 after = self._fn_status(by)
                 if (after.fn, after.last_fd) != (before.fn, before.last_fd):
                     raise BadAnswer("refused, and yet the FN has a new document") from None
@@ -260,12 +266,12 @@ class ShtrihPrinter:
         by: Deadline,
     ) -> ShiftReport:
         """A shift report with the cashier's tags."""
-        with _translated():
+        with translated():
             self._cleaned(by)
             before = self._before(by)
             self._begin(begin, cashier, by)
             self._make(command, b"", before, by)
-        with _doubtful(before):
+        with doubtful(before):
             after = self._fn_status(by)
             found = self._archive.found(after.last_fd, by)
             if after.last_fd <= before.last_fd or found is None or found.type is not kind:
@@ -282,14 +288,14 @@ class ShtrihPrinter:
         try:
             for block in sale.blocks(sale.cashier_tags(cashier)):
                 self._session.call(SEND_TLV, by, block)
-        except _FAILURES:
+        except FAILURES:
             self._abandon(by)
             raise
 
     def _abandon(self, by: Deadline) -> None:
         """Leave nothing half done, if the till lets us; if not, the next call cleans up."""
         if self._session.connected and not by.passed():
-            with suppress(*_FAILURES, NotReady):
+            with suppress(*FAILURES, NotReady):
                 self._cleaned(by)
                 self._before(by)
 
@@ -299,70 +305,3 @@ class ShtrihPrinter:
         if status.current_document:
             self._session.call(CANCEL_DOCUMENT, by)
         return status
-
-
-# ---- verdicts ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _translated(*, wrong_moment_passes: bool = False) -> Iterator[None]:
-    """What till and line say, as what the caller may do; where nothing can be registered.
-
-    A receipt is not at fault when the till left the state it was brought to (somebody switched it
-    off and on): with `wrong_moment_passes` it may be tried again.
-    """
-    try:
-        yield
-    except (NotSent, Unanswered, BadAnswer) as error:
-        raise Unreachable(str(error)) from error
-    except DeviceRefused as error:
-        if wrong_moment_passes and error.device_code in codes.WRONG_MOMENT:
-            row = codes.explain(error.device_code)
-            raise NotReady(row.text, device_code=row.code, remedy=row.remedy) from error
-        raise _verdict(error.device_code) from error
-
-
-@contextmanager
-def _doubtful(before: answers.FnStatus) -> Iterator[None]:
-    """The same where a document may exist already: then any failure is a doubt."""
-    try:
-        yield
-    except _FAILURES as error:
-        raise _in_doubt(before) from error
-
-
-def _in_doubt(before: answers.FnStatus) -> InDoubt:
-    return InDoubt("sent, not confirmed", fn=before.fn, fd_before=before.last_fd)
-
-
-def _verdict(device_code: int) -> NotReady | Refused:
-    error = codes.explain(device_code)
-    kind = NotReady if error.passes else Refused
-    return kind(error.text, device_code=device_code, remedy=error.remedy)
-
-
-def _no_paper() -> NoReturn:
-    raise NotReady("нет бумаги или открыта крышка", device_code=None, remedy="paper")
-
-
-def _shift_has_to_be_open(state: TillState) -> None:
-    """Before a receipt is begun: some tills would open a shift by themselves."""
-    if state.mode == Mode.SHIFT_OPEN:
-        return
-    if state.mode == Mode.SHIFT_EXPIRED:
-        raise _verdict(codes.SHIFT_EXPIRED)
-    if state.mode == Mode.SHIFT_CLOSED:
-        raise _verdict(codes.SHIFT_NOT_OPEN)
-    if state.mode == Mode.DATE_CONFIRMATION:
-        raise _verdict(codes.CONFIRM_DATE)
-    raise NotReady(f"mode {state.mode}", device_code=None, remedy="engineer")
-
-
-def _paper(state: TillState) -> Paper:
-    if state.cover_open or state.submode in answers.PAPER_IS_OUT:
-        return Paper.OUT
-    if state.submode == Submode.WAITS_CONTINUE:
-        return Paper.WAITS_CONTINUE
-    if state.submode in answers.IS_PRINTING:
-        return Paper.PRINTING
-    return Paper.READY
