@@ -26,7 +26,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--real-time", action="store_true", help="commands take their time")
     parser.add_argument("--print-ms", type=int, default=0, help="printing of one document")
     parser.add_argument("--stray-ff", action="store_true", help="RNDIS: FF after the host's ACK")
-    parser.add_argument("--vat-bytes", choices=("standard", "nano"), default="standard")
+    parser.add_argument("--vat-bytes", choices=("standard", "nano"), default="nano")
     parser.add_argument("--no-fsync", action="store_true", help="faster; survives kill -9 only")
     parser.add_argument("--control", metavar="PORT", type=int, help="HTTP control port")
     arguments = parser.parse_args(argv)

@@ -32,7 +32,7 @@ class Refused(Exception):
 class Options:
     """Switches where the sources disagree or stay silent ([SHTRIH] 14); first choice = default."""
 
-    vat_bytes: str = "standard"  # or "nano": column of [SHTRIH] 7.5
+    vat_bytes: str = "nano"  # the family of the model it shows; or "standard": [SHTRIH] 7.5
     open_receipt_opens_shift: bool = True  # 8Dh in mode 4; else 73
     operation_opens_receipt: bool = False  # FF46 in mode 2; else 73
     current_document_in_receipt: bool = False  # FF01 shows 04 while mode is 8
