@@ -116,7 +116,7 @@ def test_a_refused_closing_leaves_the_fn_unchanged(bench: Bench, given: bytes, c
         (operation(sign=2), 0x49),
         (operation(sign=5), 0x33),
         (operation(tax=0), 0x33),
-        (operation(tax=0x90), 0x33),
+        (operation(tax=0xCB), 0x33),
         (operation(price=10_000_000_000), 0x61),
         (operation(price=9_999_999_999, quantity=2_000_000), 0x60),
     ],
