@@ -33,7 +33,8 @@ from kktd.errors import AlreadyRunning, BadConfig, KktdError
 from kktd.events import Event
 from kktd.metrics import Metrics
 from kktd.model.states import NetworkMode
-from kktd.network.mode import Network, NetworkRules
+from kktd.network.mode import ModeRules, Network
+from kktd.network.prober import Prober, ProbeRules
 from kktd.ofd.body import Seller
 from kktd.ofd.breaker import Breaker, BreakerRules, Circuit
 from kktd.ofd.delivery import Delivery, DeliveryRules
@@ -71,14 +72,17 @@ class Daemon:
         self._stop = threading.Event()
         self._ready = False
         channel = _channel(settings, clock)
-        ping_channel = _channel(settings, clock)  # sessions are not shared between threads
         state_dir = settings.till.state_dir
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._store = Store(state_dir / "kktd.db")
         self.recovered = recover(self._store, clock, settings.till.pos_ids)
         metrics.note_recovered(self.recovered.sessions)
         self._breaker = Breaker(clock, _breaker_rules(settings))
-        self._network = Network(ping_channel, self._breaker, clock, _network_rules(settings))
+        self._network = Network(clock, ModeRules(), has_odoo=False)
+        self._breaker.subscribe(lambda change: self._network.note_circuit(change.now))
+        self._prober = Prober(
+            _channel(settings, clock), self._network, clock, _probe_rules(settings)
+        )
         self._delivery = Delivery(
             self._store,
             channel,
@@ -101,7 +105,7 @@ class Daemon:
                 settings.printer.open_shift_on_sale,
                 settings.printer.mark_documents,
             ),
-            offline=lambda: self._network.mode is NetworkMode.OFFLINE,
+            offline=lambda: self._mode() is NetworkMode.OFFLINE,
             registered=self._delivery.wake,
         )
         self._desk = Desk(
@@ -178,7 +182,7 @@ class Daemon:
         steps = {
             "printer": (self._lane.step, LANE_STEP_MAX_S),
             "delivery": (self._delivery.step, DELIVERY_STEP_MAX_S),
-            "network": (self._network.step, PROBE_STEP_MAX_S),
+            "network": (self._prober.step, PROBE_STEP_MAX_S),
             "upkeep": (Checkpointer(self._store).step, UPKEEP_STEP_MAX_S),
         }
         return {
@@ -195,7 +199,7 @@ class Daemon:
             lane=lambda: self._lane.health,
             breaker=self._breaker.snapshot,
             sync=self._sync_view,
-            network=lambda: self._network.mode,
+            network=self._mode,
             delivery=_Control(self._delivery, self._breaker),
             metrics=self._metrics,
             version=__version__,
@@ -208,6 +212,9 @@ class Daemon:
             _listeners(self._settings, self._clock),
             max_connections=self._settings.api.max_connections,
         )
+
+    def _mode(self) -> NetworkMode:
+        return self._network.snapshot().mode
 
     def _sync_view(self) -> SyncView:
         seen = self._delivery.snapshot()
@@ -232,7 +239,7 @@ class Daemon:
         printer = "printer ready" if health.ready else f"printer: {health.remedy}"
         queued = self._store.read(receipts.count_queued)
         capacity = self._settings.buffer.capacity
-        return f"{printer}, buffer {queued}/{capacity}, ОФД {self._network.mode}"
+        return f"{printer}, buffer {queued}/{capacity}, ОФД {self._mode()}"
 
 
 class _Control:
@@ -286,8 +293,8 @@ def _delivery_rules(settings: Settings) -> DeliveryRules:
     return DeliveryRules(ofd.timeout_ms, ofd.sync_interval_s, ofd.sync_batch_size)
 
 
-def _network_rules(settings: Settings) -> NetworkRules:
-    return NetworkRules(probe_interval_s=settings.ofd.probe_interval_s)
+def _probe_rules(settings: Settings) -> ProbeRules:
+    return ProbeRules(settings.ofd.probe_interval_s, settings.ofd.timeout_ms)
 
 
 def _listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
