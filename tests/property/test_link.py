@@ -17,6 +17,7 @@ from rig.faults import Faults
 from rig.link import Link, LinkOptions
 
 from kktd.printers.shtrih.exchange import ShtrihExchange
+from kktd.printers.shtrih.framing import encode
 from kktd.wire.exchange import NotSent, Unanswered
 from tests.support.clock import VirtualClock
 from tests.support.port import LinkDevice, Machine, MemoryPort
@@ -108,6 +109,23 @@ def test_a_lost_acknowledgement_of_the_answer_costs_a_duplicate_and_no_more() ->
     device.receive = receive  # type: ignore[method-assign]
     assert desk.ask(b"\x10b") == b"\x10\0b"  # same code: the old answer is not taken for it
     assert desk.ran == [b"\x10a", b"\x10b"]
+
+
+@pytest.mark.parametrize("timed_out", [False, True], ids=["device waits", "device gave up"])
+def test_an_old_answer_announced_by_a_garbled_acknowledgement_is_not_taken(timed_out: bool) -> None:
+    """ACK turned into NAK: the old answer of the same code comes where ours is expected."""
+    desk = Desk()
+    device = desk.port._device
+    receive = device.receive
+    device.receive = lambda data, now_s: None if data == b"\x06" else receive(data, now_s)  # type: ignore[method-assign]
+    desk.ask(b"\x50a")
+    device.receive = receive  # type: ignore[method-assign]
+    if timed_out:
+        desk.clock.advance(10)
+    again = b"\x06" + encode(b"\x50\0a")
+    garble_once(desk, lambda data: data == again, b"\x15" + again[1:])
+    assert desk.ask(b"\x50b") == b"\x50\0b"
+    assert desk.ran == [b"\x50a", b"\x50b"]
 
 
 @pytest.mark.parametrize("garbled", [b"", b"\x15", b"\x41"], ids=["lost", "as NAK", "as noise"])

@@ -86,7 +86,8 @@ class ShtrihExchange:
             token = self._enq(by)
             if token is not None and token.kind is Kind.NAK:
                 missing -= 1
-                if missing == 0:
+                alone = not self._tokens and not self._deframer.inside
+                if missing <= 0 and alone:
                     self._clean = True
                     return
                 token = self._settle(by)
