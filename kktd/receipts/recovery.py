@@ -12,7 +12,7 @@ from kktd.clock import Clock
 from kktd.events import Event
 from kktd.model.money import rubles
 from kktd.model.receipt import PaymentMethod
-from kktd.store import journal, operations, receipts, sessions
+from kktd.store import journal, leases, operations, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.store import Store
 
@@ -36,6 +36,7 @@ def recover(store: Store, clock: Clock, pos_ids: tuple[str, ...]) -> Recovered:
             journal.append(db, Event.KKT_IN_DOUBT, now_s * 1000, receipt_id=receipt_id)
             log.event(Event.KKT_IN_DOUBT, receipt_id=receipt_id, error="stopped while printing")
         lost = operations.recover(db)
+        leases.free_all(db)  # the file lock is ours: whoever held one is dead
         found = tuple(pos_id for pos_id in pos_ids if _restore_session(db, pos_id, now_s))
         return Recovered(len(doubtful) + len(lost), receipts.count_queued(db), found)
 
