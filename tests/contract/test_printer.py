@@ -157,7 +157,12 @@ def test_a_sale_goes_on_after_reading_the_archive(printer: PrinterBench) -> None
     assert printer.sell(mark="B").fd == first.fd + 1
 
 
-def test_a_reading_of_the_archive_that_was_cut_is_finished_later(printer: PrinterBench) -> None:
+@pytest.mark.parametrize("shows_mode", [False, True])
+def test_a_reading_of_the_archive_that_was_cut_is_finished_later(
+    make_bench: Callable[..., PrinterBench], shows_mode: bool
+) -> None:
+    printer = make_bench(reading_is_mode_1=shows_mode)
+    printer.open_shift()
     document = printer.sell(mark="A")
     printer.fault("lose_reply", times=None, command=printer.reading)
     with pytest.raises(Unreachable):
@@ -358,6 +363,7 @@ def test_a_power_cut_never_makes_a_liar_of_the_driver(
     printer.open_shift()
     printer.fault("power_cut", command=getattr(printer, moment), when=when)
     outcome = attempt(printer, "M")
+    assert not isinstance(outcome, Refused)  # the receipt is not at fault
     if isinstance(outcome, NOTHING_MADE):
         assert printer.marked("M") == []
     printer.mend()
