@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from kktd.events import Event
@@ -60,6 +66,7 @@ class Metrics:
         self._pos_ids = pos_ids
         self._source: Callable[[], Gauges] | None = None
         self._recovered: frozenset[str] = frozenset()
+        disable_created_metrics()  # a second series for each counter that nobody asked for
         self._make_counters()
         registry.register(self)
 
@@ -119,6 +126,10 @@ class Metrics:
             self._lock_conflicts,
         ):
             one.labels(self._till)  # present from the first scrape, at zero
+        for status in ("synced", "failed"):
+            self._synced.labels(self._till, status)
+        for status in ("accepted", "registered", "refused", "cancelled", "in_doubt"):
+            self._receipts.labels(self._till, status)
 
     @property
     def _till(self) -> str:
@@ -159,7 +170,9 @@ class Metrics:
             case Event.RECEIPT_FAILED:
                 self._synced.labels(till, "failed").inc()
             case Event.OFD_SEND_FAILED:
-                self._breaker_failures.labels(till).inc()
+                # A refusal of one receipt says nothing against the line: the count is back at 0.
+                if _number(facts, "circuit_failure_count"):
+                    self._breaker_failures.labels(till).inc()
                 self._ofd_errors.labels(till, _error_code(facts.get("error"))).inc()
             case Event.CIRCUIT_OPENED:
                 self._breaker_opens.labels(till).inc()

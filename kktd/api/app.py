@@ -23,7 +23,6 @@ from kktd.api.call import ANYONE, Access, Call, Listener, Route, Runtime
 from kktd.api.errors import answer_response, error_response, plain_error, status_of
 from kktd.api.gate import Gate
 from kktd.api.messages import Language
-from kktd.api.snapshot import as_gauges, take
 from kktd.api.till import Till
 from kktd.errors import KktdError, NotFound, NotNow
 from kktd.events import Event
@@ -71,7 +70,6 @@ def build_api(till: Till) -> Api:
         app.add_api_route(
             route.path, _endpoint(route, till, runtime), methods=methods, response_model=None
         )
-    till.metrics.attach(lambda: as_gauges(take(till)))
     app.exception_handler(KktdError)(_on_error)
     app.exception_handler(HTTPException)(_on_http_error)
     return Api(app, runtime, till)

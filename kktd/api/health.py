@@ -72,7 +72,6 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
         "circuit_breaker": circuit_json(circuit),
         "fn": {
             "serial": status.fn if status else None,
-            "last_document": status.last_fd if status else None,
             "oldest_unsent": iso(seen.reading.oldest_registered_at_s),
         },
         "disk": {"status": "unhealthy" if seen.disk_failed else "healthy"},

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
@@ -178,47 +176,3 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Signals are the daemon's."""
         yield
-
-
-def bind_tcp(address: str) -> socket.socket:
-    """`host:port` or `[v6]:port`, not listening yet.  Raises OSError, ValueError."""
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host.strip("[]"), int(port)))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def bind_unix(path: Path) -> socket.socket:
-    """A fresh socket file, mode 0600 before anybody can connect.
-
-    One left by a dead daemon is replaced: the lock on the database says that it is dead.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.bind(str(path))
-        path.chmod(0o600)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def inherited() -> dict[str, socket.socket]:
-    """Sockets systemd holds for us, by FileDescriptorName= (`lan`, `metrics`, `socket`)."""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
-        return {}
-    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
-    count = int(os.environ.get("LISTEN_FDS", "0"))
-    found = {}
-    for name, fd in zip(names, range(3, 3 + count), strict=False):
-        os.set_inheritable(fd, False)
-        found[name] = socket.socket(fileno=fd)
-    return found
