@@ -133,7 +133,7 @@ class Daemon:
             worker.start()
         self._api.start()
         self._ready = True
-        self._notifier.notify(f"READY=1\nSTATUS={self._status_line()}")
+        self._tell_systemd(f"READY=1\nSTATUS={self._status_line()}")
         log.event(
             Event.DAEMON_STARTED,
             version=__version__,
@@ -148,9 +148,9 @@ class Daemon:
             late = [name for name, on_time in self._on_time().items() if not on_time]
             if late:
                 log.event(Event.WORKER_FAILED, worker=late, error="late")
-                self._notifier.notify(f"STATUS={', '.join(late)} late")
+                self._tell_systemd(f"STATUS={', '.join(late)} late")
             else:
-                self._notifier.notify(f"WATCHDOG=1\nSTATUS={self._status_line()}")
+                self._tell_systemd(f"WATCHDOG=1\nSTATUS={self._status_line()}")
 
     def ask_stop(self) -> None:
         """From a signal handler."""
@@ -159,7 +159,7 @@ class Daemon:
     def stop(self) -> None:
         """Finish the receipt in hand, answer its caller, keep everything."""
         by = Deadline.after_ms(self._clock, STOP_S * 1000)
-        self._notifier.notify("STOPPING=1\nSTATUS=finishing the receipt in hand")
+        self._tell_systemd("STOPPING=1\nSTATUS=finishing the receipt in hand")
         log.event(Event.DAEMON_STOPPING)
         self._ready = False
         self._desk.close()
@@ -232,6 +232,10 @@ class Daemon:
         return {name: worker.on_time() for name, worker in self._workers.items()} | {
             "api": self._api.alive
         }
+
+    def _tell_systemd(self, state: str) -> None:
+        """sdnotify writes Latin-1 and swallows its failure; systemd wants UTF-8."""
+        self._notifier.notify(state.encode().decode("latin-1"))
 
     def _status_line(self) -> str:
         """`systemctl status` in one line."""
