@@ -152,6 +152,19 @@ def load(path: Path) -> Settings:
     return parse(text)
 
 
+def require_complete(settings: Settings) -> None:
+    """Raise BadConfig while the till could sell and never deliver: address and owner are missing."""
+    needed = {
+        "ofd.url": settings.ofd.url,
+        "ofd.token_file": settings.ofd.token_file,
+        "organisation.inn": settings.organisation.inn,
+        "organisation.address": settings.organisation.address,
+    }
+    for key, value in needed.items():
+        if not value.strip():
+            raise BadConfig("a setting is missing", key=key)
+
+
 def parse(text: str) -> Settings:
     """The same from text."""
     try:

@@ -28,7 +28,7 @@ from kktd.api.server import ApiServer, Bound
 from kktd.api.snapshot import as_gauges, take
 from kktd.api.till import SyncJob, SyncView, Till
 from kktd.clock import Clock, Deadline, HybridClock, SystemClock
-from kktd.config import Settings, load
+from kktd.config import Settings, load, require_complete
 from kktd.errors import AlreadyRunning, BadConfig, KktdError
 from kktd.events import Event
 from kktd.metrics import Metrics
@@ -350,6 +350,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         settings = load(options.config)
+        require_complete(settings)
         metrics = Metrics(CollectorRegistry(), settings.till.pos_ids)
         log.configure(sys.stderr, metrics.observe)
         daemon = Daemon(settings, SystemClock(), metrics)

@@ -94,6 +94,8 @@ url = "{rig.addresses["ofd"]}"
 token_file = "{folder / "ofd.token"}"
 [organisation]
 inn = "9706048530"
+name = "ООО «Оптика»"
+address = "Москва, Тверская, 1"
 {extra}
 """
         )
