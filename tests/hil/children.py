@@ -8,7 +8,6 @@ import os
 import select
 import signal
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +40,8 @@ class Child:
         self.name, self._log = name, log
         parent = os.getpid()
 
-        def die_with_parent() -> None:
+        def begin() -> None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the runner's is not for its children
             _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:  # it went between fork and prctl
                 os._exit(1)
@@ -55,24 +55,23 @@ class Child:
                 stdout=subprocess.PIPE if announces else output,
                 stderr=output,
                 env={**os.environ, **environment},
-                preexec_fn=die_with_parent,
+                preexec_fn=begin,
                 start_new_session=True,  # Ctrl-C is for the runner, which knows the order
             )
 
-    def announcement(self, deadline_s: float) -> dict[str, Any]:
-        """The child's JSON line; raises ChildDied, or TimeoutError at `deadline_s` (monotonic)."""
+    def find_announcement(self) -> dict[str, Any] | None:
+        """The child's JSON line, or None while it has not written one; raises ChildDied."""
         pipe = self._process.stdout
         if pipe is None:
             raise RuntimeError(f"{self.name} has no pipe")
-        ready, _, _ = select.select([pipe], [], [], max(0.0, deadline_s - time.monotonic()))
-        line = pipe.readline() if ready else b""
-        if line:
-            found: dict[str, Any] = json.loads(line)
-            return found
-        if ready:
+        if not select.select([pipe], [], [], 0)[0]:
+            return None
+        line = pipe.readline()
+        if not line:
             self._process.wait(5)
             raise ChildDied(self)
-        raise TimeoutError(f"{self.name} is not ready:\n{self.last_lines()}")
+        found: dict[str, Any] = json.loads(line)
+        return found
 
     def check(self) -> None:
         """Raises ChildDied if it has ended."""

@@ -20,9 +20,10 @@ from dev_state import INN, POS_ID, DevState, StateInUse
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 READY_S: Final = 60.0
-KKTD_STOP_S: Final = 20.0
+KKTD_STOP_S: Final = 30.0  # as TimeoutStopSec of the unit
 RIG_STOP_S: Final = 5.0
 POLL_S: Final = 0.1
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 SALE: Final = (
     '{{"pos_id":"{pos_id}","type":"sale","cashier":{{"name":"Петрова А."}},'
     '"items":[{{"name":"Оправа","qty":1,"price":"1990.00","vat":"22%"}}],'
@@ -46,7 +47,7 @@ Three lines to try: a sale, the buffer, the documents in the FN.
 """
 
 
-class Stopped(BaseException):
+class Stopped(Exception):
     """SIGTERM or Ctrl-C came."""
 
 
@@ -75,7 +76,8 @@ class Bench:
         command += ["--ofd-port", str(ports["ofd"]), "--ofd-token", state.ofd_token]
         command += ["--control-port", str(ports["control"]), "--inn", INN]
         self._rig = Child("rig", command, state.log("rig"), self._environment, announces=True)
-        rig = self._rig.announcement(self._deadline_s)
+        while (rig := self._rig.find_announcement()) is None:
+            self._pause("rig")
         state.write_settings(printer_url=rig["printer"], ofd_url=rig["ofd"])
         command = [sys.executable, "-m", "kktd.daemon", "--config", str(state.settings_file)]
         self._kktd = Child("kktd", command, state.log("kktd"), self._environment)
@@ -96,7 +98,6 @@ class Bench:
         """Returns never: raises ChildDied or Stopped."""
         while True:
             self._check()
-            time.sleep(POLL_S)
 
     def stop(self) -> None:
         """The daemon first: it finishes the receipt it is printing."""
@@ -105,22 +106,32 @@ class Bench:
                 child.stop(patience_s)
 
     def _check(self) -> None:
+        """Let a moment pass; raises ChildDied and Stopped.
+
+        Signals are blocked and asked for here alone: a handler that raises in the middle of
+        Popen.poll() leaves its lock held for ever.
+        """
+        if signal.sigtimedwait(STOP_SIGNALS, POLL_S) is not None:
+            raise Stopped
         for child in (self._kktd, self._rig):
             if child is not None:
                 child.check()
 
+    def _pause(self, name: str, answer: object = None) -> None:
+        self._check()
+        if time.monotonic() > self._deadline_s:
+            raise TimeoutError(f"{name} is not ready after {READY_S:.0f} s: {answer}")
+
     def _wait_until_ready(self) -> None:
-        answer: object = "nothing yet"
-        while time.monotonic() < self._deadline_s:
-            self._check()
+        answer: object = None
+        while True:
             try:
                 status, answer = ask_as_root(self._state.socket, "GET", "/v1/ready")
                 if status == 200:
                     return
             except OSError as error:
                 answer = error
-            time.sleep(POLL_S)
-        raise TimeoutError(f"kktd is not ready after {READY_S:.0f} s: {answer}")
+            self._pause("kktd", answer)
 
     def _tokens(self, api: str) -> dict[str, str]:
         known = self._state.read_tokens()
@@ -150,19 +161,13 @@ def describe(found: dict[str, Any], state: Path) -> str:
     return TEXT.format(**{**found, "tokens": tokens}, state=state, sale=sale, cashier=cashier)
 
 
-def _stop(number: int, frame: object) -> NoReturn:
-    raise Stopped
-
-
 def _say(text: object) -> None:
     print(f"dev: {text}", file=sys.stderr, flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for number in signals:
-        signal.signal(number, _stop)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         state = DevState(arguments.state)
     except (StateInUse, OSError) as error:
@@ -183,8 +188,6 @@ def main(argv: list[str] | None = None) -> int:
         _say(error)
         return 1
     finally:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)  # it is stopping already
         bench.stop()
 
 

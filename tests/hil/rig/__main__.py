@@ -11,7 +11,6 @@ import contextlib
 import json
 import signal
 import sys
-import threading
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -41,12 +40,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before the first thread inherits its mask
     with contextlib.ExitStack() as stack:
         print(json.dumps(start(arguments, stack)), flush=True)
-        stop.wait()
+        signal.sigwait(stops)
     return 0
 
 

@@ -49,7 +49,7 @@ class ControlServer:
             ("POST", "/fn/clock"): self._advance_clock,
         }
         if printer is not None:
-            self._show("/fn/documents", printer.documents)
+            self._show("/fn/documents", lambda: _documents(printer))
             self._show("/fn/status", printer.fn_status)
             self._show("/paper", printer.paper)
         if ofd is not None:
@@ -126,6 +126,11 @@ def serve_control(
 ) -> ControlServer:
     """Listen on loopback; port 0 takes a free one."""
     return ControlServer(port, printer, ofd, faults, clock)
+
+
+def _documents(printer: Printer) -> list[dict[str, Any]]:
+    """The fiscal sign as text, which is what it is in JSON everywhere ([OFD-REST] §6)."""
+    return [{**document, "fp": str(document["fp"])} for document in printer.documents()]
 
 
 def _posts(ofd: Ofd) -> list[dict[str, Any]]:

@@ -254,9 +254,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--token", default="rig-ofd", help="bearer token it asks for")
     parser.add_argument("--control", metavar="PORT", type=int, help="HTTP control port")
     arguments = parser.parse_args(argv)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before the first thread inherits its mask
     faults = Faults()
     ofd = SimulatedOfd(arguments.state, faults, arguments.token)
     ofd.start(arguments.port)
@@ -267,7 +266,7 @@ def main(argv: list[str] | None = None) -> int:
         closers.insert(0, control.close)
         ready["control"] = control.url
     print(json.dumps(ready), flush=True)
-    stop.wait()
+    signal.sigwait(stops)
     for close in closers:
         close()
     return 0
