@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from rig.link import Device
 
-from kktd.errors import InDoubt, Refused, Unreachable
+from kktd.errors import InDoubt, NotReady, Refused, Unreachable
 from kktd.printers.base import Shift
 from tests.contract.conftest import SHIFT_MS, PrinterBench, shtrih
 from tests.support.receipts import CASHIER, a_line, a_receipt
@@ -193,3 +193,24 @@ def test_identity_is_read_once_for_a_connection(bench: PrinterBench) -> None:
     bench.driver.close()
     bench.sell()
     assert [asked[:1] for asked in tampered.asked].count(b"\xfc") == 2
+
+
+@pytest.mark.parametrize("code", [0x55, 0x73])
+def test_a_receipt_that_vanished_under_way_may_be_tried_again(
+    bench: PrinterBench, code: int
+) -> None:
+    """Somebody switched the till off and on; the receipt is as good as before."""
+    bench.fault("refuse", command=bench.entering, code=code)
+    with pytest.raises(NotReady):
+        bench.sell()
+    assert bench.sell().total == 199_00
+
+
+def test_a_receipt_is_not_closed_in_the_last_second(bench: PrinterBench) -> None:
+    bench.driver.status(bench.by())
+    bench.fault("slow", ms=9_500, command=bench.entering)
+    with pytest.raises(Unreachable):
+        bench.sell()
+    bench.mend()
+    assert bench.receipts() == []
+    assert bench.sell().total == 199_00
