@@ -96,7 +96,7 @@ class HttpLine:
         try:
             outcome = exchange.outcome.get(timeout=max(LEAST_TIMEOUT_S, by.left_s()))
         except queue.Empty:
-            self._asker = None
+            self.close()
             if asker.wire.cut():
                 raise Unknown("AnswerTimeout") from None
             raise Unavailable("ConnectionTimeout") from None

@@ -51,6 +51,38 @@ def test_eight_hours_without_the_ofd_lose_nothing(bench: DeliveryBench, kind: st
     assert list(bench.ofd.stored) == bench.ids
 
 
+@pytest.mark.parametrize("kind", ["refused", "hang", "503", "500", "429", "401", "lost"])
+def test_no_attempt_of_an_outage_counts(bench: DeliveryBench, kind: str) -> None:
+    bench.sell(3)
+    bench.run(1)
+    bench.ofd.outage = kind
+    sold = bench.sell(2)
+    bench.run(HOUR_S)
+    assert [bench.find(one).retry_count for one in sold] == [0, 0]
+    assert bench.find(sold[0]).last_error
+
+
+@pytest.mark.parametrize("kind", ["refused", "503", "429", "401"])
+def test_no_connection_and_busy_never_count_even_if_pings_are_answered(
+    bench: DeliveryBench, kind: str
+) -> None:
+    bench.ofd.outage, bench.ofd.health_too = kind, False
+    [sold] = bench.sell()
+    bench.run(HOUR_S)
+    assert bench.find(sold).retry_count == 0
+
+
+def test_refusals_count_only_while_the_ofd_is_shown_to_be_alive(bench: DeliveryBench) -> None:
+    bench.ofd.health_down = True
+    [poison] = bench.sell()
+    bench.ofd.refuses.add(poison)
+    bench.run(8 * HOUR_S)
+    assert bench.find(poison).retry_count == 0
+    bench.ofd.health_down = False
+    bench.run(10 * 60)
+    assert bench.find(poison).retry_count >= 1
+
+
 @pytest.mark.parametrize("kind", ["hang", "500", "lost"])
 def test_an_ofd_that_answers_pings_alone_is_out_too(bench: DeliveryBench, kind: str) -> None:
     bench.ofd.outage, bench.ofd.health_too = kind, False

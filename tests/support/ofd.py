@@ -50,6 +50,7 @@ class VirtualOfd:
         self.latency_s = latency_s
         self.outage: str | None = None
         self.health_too = True
+        self.health_down = False  # pings alone fail
         self.retry_after_s: float | None = None
         self.refuses: set[str] = set()
         self.crashes_on: set[str] = set()
@@ -78,6 +79,8 @@ class VirtualOfd:
         if self.outage is not None and self.health_too and self.outage != "401":
             self._break(by, lambda: None)
         self._clock.advance(self.latency_s)
+        if self.health_down:
+            raise Unknown("500 Internal Server Error")
 
     def close(self) -> None:
         self.closed = True
