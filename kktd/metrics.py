@@ -66,7 +66,8 @@ class Metrics:
         self._pos_ids = pos_ids
         self._source: Callable[[], Gauges] | None = None
         self._recovered: frozenset[str] = frozenset()
-        disable_created_metrics()  # a second series for each counter that nobody asked for
+        # A second series for each counter that nobody asked for; the library left it untyped.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._make_counters()
         registry.register(self)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
 from kktd.api.idempotency import once
-from kktd.api.messages import CODES
+from kktd.api.messages import Language, sentence
 from kktd.api.receipts import parse_optional
 from kktd.api.schemas import SyncBody, parse
 from kktd.api.snapshot import Snapshot, take
@@ -23,10 +23,10 @@ DAY_S: Final = 24 * HOUR_S
 
 async def status(call: Call) -> Answer:
     """GET /v1/kkt/buffer/status."""
-    return await call.read(lambda: Answer(200, _status(take(call.till))))
+    return await call.read(lambda: Answer(200, _status(take(call.till), call.language)))
 
 
-def _status(seen: Snapshot) -> dict[str, Any]:
+def _status(seen: Snapshot, language: Language) -> dict[str, Any]:
     buffer, sync = seen.reading.buffer, seen.sync
     oldest = None
     if buffer.oldest_id is not None and buffer.oldest_created_at_s is not None:
@@ -56,39 +56,31 @@ def _status(seen: Snapshot) -> dict[str, Any]:
         "circuit_state": seen.circuit.state,
         "last_sync": last_sync,
         "dlq_size": seen.reading.dlq,
-        "alerts": _alerts(seen),
+        "alerts": _alerts(seen, language),
     }
 
 
-def _alerts(seen: Snapshot) -> list[dict[str, str]]:
+def _alerts(seen: Snapshot, language: Language) -> list[dict[str, str]]:
     """What somebody should see to, the worst first.  Levels: §5.8 and contract 4."""
     percent, unsent_s = seen.percent_full, seen.oldest_unsent_s or 0.0
     found: list[tuple[bool, str, str]] = [
-        (percent >= 100, "P1", CODES["BUFFER_FULL"][0]),
-        (seen.disk_failed, "P1", CODES["DISK_FULL"][0]),
-        (unsent_s > 20 * DAY_S, "P1", "Чеки не уходят в ОФД больше 20 дней: ФН заблокируется."),
-        (seen.sync.stopped_reason is not None, "P1", "ОФД не принимает ключ: обновите ключ ОФД."),
-        (90 <= percent < 100, "P2", "Офлайн-буфер заполнен на 90 %: проверьте интернет."),
-        (80 <= percent < 90, "P2", "Офлайн-буфер заполнен на 80 %: проверьте интернет."),
-        (
-            8 * HOUR_S < unsent_s <= 20 * DAY_S,
-            "P2",
-            "Чеки не уходят в ОФД больше 8 часов: проверьте интернет.",
-        ),
-        (
-            seen.circuit.state is not CircuitState.CLOSED,
-            "P2",
-            "ОФД недоступен, чеки хранятся в буфере и уйдут сами.",
-        ),
-        (seen.reading.dlq > 0, "P2", "Есть чеки, которые не принял ОФД: вызовите инженера."),
-        (
-            4 * HOUR_S < unsent_s <= 8 * HOUR_S,
-            "P3",
-            "Чеки не уходят в ОФД больше 4 часов: проверьте интернет.",
-        ),
-        (seen.reading.buffer.held > 0, "P3", "Есть ненапечатанные чеки: напечатайте или отмените."),
+        (percent >= 100, "P1", "BUFFER_FULL"),
+        (seen.disk_failed, "P1", "DISK_FULL"),
+        (unsent_s > 20 * DAY_S, "P1", "unsent_20_days"),
+        (seen.sync.stopped_reason is not None, "P1", "ofd_stopped"),
+        (90 <= percent < 100, "P2", "buffer_90"),
+        (80 <= percent < 90, "P2", "buffer_80"),
+        (8 * HOUR_S < unsent_s <= 20 * DAY_S, "P2", "unsent_8_hours"),
+        (seen.circuit.state is not CircuitState.CLOSED, "P2", "ofd_away"),
+        (seen.reading.dlq > 0, "P2", "dlq"),
+        (4 * HOUR_S < unsent_s <= 8 * HOUR_S, "P3", "unsent_4_hours"),
+        (seen.reading.buffer.held > 0, "P3", "held_receipts"),
     ]
-    return [{"level": level, "message": text} for is_so, level, text in found if is_so]
+    return [
+        {"level": level, "message": sentence(key, language) or key}
+        for is_so, level, key in found
+        if is_so
+    ]
 
 
 async def sync(call: Call) -> Answer:

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kktd.api.messages import Language
 from kktd.api.till import Till
 from kktd.receipts.answers import Answer
 from kktd.store.tokens import Role
@@ -90,6 +91,12 @@ class Call:
     listener: Listener
     caller: Caller
     replayed: bool = False  # the answer was given before
+
+    @property
+    def language(self) -> Language:
+        """Of what is written for a person."""
+        language: Language = self.request.scope["kktd"][2]
+        return language
 
     async def write(self, work: Callable[[], T]) -> T:
         """Run something that commits, off the event loop."""

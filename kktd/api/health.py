@@ -19,13 +19,14 @@ WARN_PERCENT: Final = 80
 
 async def show(call: Call) -> Response:
     """GET /v1/health: 503 when a sale would be refused."""
-    language: Language = call.request.scope["kktd"][2]
+    language = call.language
     seen = await call.read(lambda: take(call.till))
     workers = dict(call.till.workers())
     late = sorted(name for name, on_time in workers.items() if not on_time)
     remedy = seen.obstacle or (None if seen.lane.ready else seen.lane.remedy)
     body = {
         "status": _status(seen, late),
+        "pos_ids": list(call.till.settings().till.pos_ids),
         "can_sell": seen.obstacle is None,
         "obstacle": seen.obstacle,
         "message": sentence(remedy, language) if remedy else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from kktd.api.call import Call
 from kktd.receipts.answers import Answer, Ticket
@@ -13,16 +14,16 @@ async def await_answer(call: Call, ticket: Ticket, present: Callable[[], Answer]
     """The ticket's answer; after `print_timeout_ms`, or when the till stops, the present state."""
     if ticket.answer is not None:
         return ticket.answer
+    if ticket.waiter is None:
+        return await call.read(present)
     timeout_s = call.till.settings().printer.print_timeout_ms / 1000
     halted = asyncio.ensure_future(call.runtime.halt.wait())
     answered = asyncio.wrap_future(ticket.waiter)
+    either: set[asyncio.Future[Any]] = {answered, halted}
     try:
-        await asyncio.wait(
-            {answered, halted}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if answered.done():
-            answer: Answer = answered.result()
-            return answer
+            return answered.result()
     finally:
         halted.cancel()
         answered.cancel()

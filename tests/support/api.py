@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from email.message import Message
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +52,7 @@ class Reply:
     """What came back."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     body: Any
     raw: bytes
 
