@@ -153,7 +153,7 @@ def load(path: Path) -> Settings:
 
 
 def require_complete(settings: Settings) -> None:
-    """Raise BadConfig while the till could sell and never deliver: address and owner are missing."""
+    """Raise BadConfig while the till could sell and never deliver."""
     needed = {
         "ofd.url": settings.ofd.url,
         "ofd.token_file": settings.ofd.token_file,

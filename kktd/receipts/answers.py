@@ -5,6 +5,7 @@ The sentences are the API's (api/messages.py, Russian and English); `hint` and `
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -172,4 +173,5 @@ class Ticket:
     id: str
     answer: Answer | None = None
     replayed: bool = False
-    waiter: Any = field(default=None)  # concurrent.futures.Future[Answer] or None
+    waiter: Future[Answer] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)  # of a new receipt, for the log

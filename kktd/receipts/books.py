@@ -128,7 +128,7 @@ class Books:
         return self._store.write(work)
 
     def wait(self, stored: StoredReceipt, problem: dict[str, Any]) -> Answer:
-        """Nothing was sent; note why."""
+        """It waits, for this reason; written once."""
 
         def work(db: Db) -> Answer:
             if stored.problem != problem:
@@ -147,20 +147,16 @@ class Books:
 
         return self._store.write(work)
 
-    def finish_paper(self, registered: list[StoredReceipt]) -> None:
-        """Their paper is out."""
+    def finish_paper(self, registered: list[StoredReceipt]) -> dict[str, Answer]:
+        """Their paper is out; returns how each stands now."""
 
-        def work(db: Db) -> None:
+        def work(db: Db) -> dict[str, Answer]:
             for stored in registered:
                 receipts.advance(db, stored.id, Step.FINISH_PAPER, FiscalState.REGISTERED)
                 receipts.note_problem(db, stored.id, None)
+            return {stored.id: self._present_answer(db, stored.id) for stored in registered}
 
-        self._store.write(work)
-
-    def note_paper(self, stored: StoredReceipt, problem: dict[str, Any]) -> None:
-        """Why the paper is not finished; written once."""
-        if stored.problem != problem:
-            self._store.write(lambda db: receipts.note_problem(db, stored.id, problem))
+        return self._store.write(work)
 
     def drop_copy(self, stored: StoredReceipt, *, printed: bool) -> None:
         """The copy is out, or cannot be made."""

@@ -90,6 +90,9 @@ class Desk:
             return self._follow(ticket)
         ticket.waiter = waiter
         self._wake_lane()
+        hlc, size = ticket.facts["hlc"], ticket.facts["buffer_size"]
+        log.event(Event.RECEIPT_CREATE, receipt_id=receipt.id, pos_id=receipt.pos_id, hlc=hlc)
+        log.event(Event.BUFFER_INSERT, receipt_id=receipt.id, buffer_size=size, hlc_stored=True)
         return ticket
 
     def _accept(self, db: Db, receipt: Receipt, key: str | None, digest: bytes) -> Ticket:
@@ -104,23 +107,11 @@ class Desk:
         receipts.accept(db, receipt, stamp, now_s)
         if key:
             keys.claim(db, key, digest, now_s, receipt_id=receipt.id)
+        size = count.queued + 1
         journal.append(
-            db,
-            Event.BUFFER_INSERT,
-            self._now_ms(),
-            receipt_id=receipt.id,
-            buffer_size=count.queued + 1,
+            db, Event.BUFFER_INSERT, self._now_ms(), receipt_id=receipt.id, buffer_size=size
         )
-        log.event(
-            Event.RECEIPT_CREATE, receipt_id=receipt.id, pos_id=receipt.pos_id, hlc=stamp.as_json()
-        )
-        log.event(
-            Event.BUFFER_INSERT,
-            receipt_id=receipt.id,
-            buffer_size=count.queued + 1,
-            hlc_stored=True,
-        )
-        return Ticket(receipt.id)
+        return Ticket(receipt.id, facts={"hlc": stamp.as_json(), "buffer_size": size})
 
     def _check_may_sell(self, pos_id: str, count: BufferCount) -> None:
         if self._closing:
@@ -187,10 +178,10 @@ class Desk:
             answer = receipt_answer(cancelled, None)
             keys.store_receipt_answer(db, receipt_id, answer.status, answer.as_stored())
             journal.append(db, Event.RECEIPT_CANCELLED, self._now_ms(), receipt_id=receipt_id)
-            log.event(Event.RECEIPT_CANCELLED, receipt_id=receipt_id)
             return cancelled
 
         cancelled = self._store.write(work)
+        log.event(Event.RECEIPT_CANCELLED, receipt_id=receipt_id)
         self._waiters.publish(receipt_id, receipt_answer(cancelled, None))
         return cancelled
 

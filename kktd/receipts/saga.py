@@ -122,9 +122,9 @@ class Saga:
         """
         match self._watch.status().paper:
             case Paper.READY:
-                self._books.finish_paper(unfinished)
-                for stored in unfinished:
-                    log.event(Event.KKT_PAPER_FINISHED, receipt_id=stored.id)
+                for receipt_id, answer in self._books.finish_paper(unfinished).items():
+                    log.event(Event.KKT_PAPER_FINISHED, receipt_id=receipt_id)
+                    self._waiters.publish(receipt_id, answer)
                 return 0.0
             case Paper.WAITS_CONTINUE:
                 self._printer.continue_print(self._within(STATUS_MS))
@@ -132,7 +132,7 @@ class Saga:
             case Paper.PRINTING:
                 return PAPER_S
             case Paper.OUT:
-                self._books.note_paper(unfinished[-1], {"remedy": "paper"})
+                self._tell(unfinished[-1], self._books.wait(unfinished[-1], {"remedy": "paper"}))
                 return None
 
     def print_copy(self, stored: StoredReceipt) -> None:
