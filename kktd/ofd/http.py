@@ -69,6 +69,8 @@ class HttpLine:
         """`ca_file`: a CA bundle, or None for the system's."""
         self._verify: str | bool = ca_file or _system_authorities()
         self._asker: _Asker | None = None
+        self._prepared: requests.PreparedRequest | None = None
+        self._prepared_url = ""
 
     def ask(
         self,
@@ -83,10 +85,7 @@ class HttpLine:
         Raises Unavailable when nothing was sent (no name, no connection, no TLS) and Unknown when
         something was and no whole answer of at most BODY_BYTES_MAX came.
         """
-        try:
-            request = requests.Request(method, url, headers=dict(headers), data=body).prepare()
-        except ValueError as error:
-            raise Unavailable(_reason(error)) from error
+        request = self._prepare(method, url, headers, body)
         exchange = _Exchange(request, by)
         asker = self._asker
         if asker is None:
@@ -103,6 +102,21 @@ class HttpLine:
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
+
+    def _prepare(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> requests.PreparedRequest:
+        """Parsing the same address again for each receipt would cost as much as sending it."""
+        if self._prepared is None or (self._prepared.method, self._prepared_url) != (method, url):
+            try:
+                self._prepared = requests.Request(method, url).prepare()
+            except ValueError as error:
+                raise Unavailable(_reason(error)) from error
+            self._prepared_url = url
+        request = self._prepared.copy()
+        request.prepare_headers(headers)
+        request.prepare_body(body, None)
+        return request
 
     def close(self) -> None:
         """Let the connection and the thread go."""
