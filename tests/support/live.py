@@ -36,7 +36,16 @@ class LiveRig:
         command = [sys.executable, "-m", "rig", "--state", str(folder / "rig"), *options]
         command += ["--ofd-token", self.ofd_token]
         self._child = Child("rig", command, folder / "rig.log", ENVIRONMENT, announces=True)
-        self.addresses = self._child.announcement(time.monotonic() + READY_S)
+        self.addresses = self._announced()
+
+    def _announced(self) -> dict[str, Any]:
+        deadline_s = time.monotonic() + READY_S
+        while time.monotonic() < deadline_s:
+            self._child.check()
+            if (found := self._child.find_announcement()) is not None:
+                return found
+            time.sleep(0.02)
+        raise TimeoutError(self._child.last_lines())
 
     def get(self, path: str) -> Any:
         return self._ask("GET", path)

@@ -93,7 +93,8 @@ class TillBench:
         if ticket.answer is not None:
             return ticket.answer
         self.run(seconds, until=ticket)
-        answer = ticket.waiter.result(0) if ticket.waiter.done() else None
+        waiter = ticket.waiter
+        answer = waiter.result(0) if waiter is not None and waiter.done() else None
         self.desk.leave(ticket)
         return answer or self.desk.answer(self.desk.find(ticket.id))
 
