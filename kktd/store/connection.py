@@ -27,13 +27,16 @@ DISK_FAILURES: Final = (
 PRAGMAS: Final = (
     ("trusted_schema", 0),  # a tampered file runs no functions
     ("mmap_size", 0),  # an I/O error stays an error, never SIGBUS
-    ("cache_size", -2_048),  # 2 MiB: a till has 200 receipts
     ("temp_store", 2),  # memory
     ("foreign_keys", 1),
     ("synchronous", 2),  # FULL: a committed receipt survives a power cut (§5.3)
     ("wal_autocheckpoint", 0),  # the one writer checkpoints itself, never inside a sale
 )
-JOURNAL: Final = (("journal_mode", "wal"),)  # readers never wait for the writer
+CHECKED_PRAGMAS: Final = (
+    ("journal_mode", "wal"),  # readers never wait for the writer
+    ("cache_size", -2_048),  # 2 MiB: a till has 200 receipts
+)
+CHECK_CACHE: Final = ("cache_size", -32_768)  # an old file is checked in two thirds of the time
 READER_PRAGMAS: Final = (
     ("trusted_schema", 0),
     ("mmap_size", 0),
@@ -62,9 +65,10 @@ def open_writer(path: Path) -> Db:
         # A close by itself copies nothing and deletes nothing: after a disk error and on a corrupt
         # file it must not, and -wal and -shm that stay save a directory sync at each start.
         db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        _apply(db, PRAGMAS)
+        _apply(db, (*PRAGMAS, CHECK_CACHE))
         check_integrity(db)
-        _apply(db, JOURNAL)
+        db.pragma("shrink_memory")
+        _apply(db, CHECKED_PRAGMAS)
     except (apsw.CorruptError, apsw.NotADBError) as error:
         _close(db)
         raise StoreCorrupt("the database cannot be read", reason=str(error)) from error

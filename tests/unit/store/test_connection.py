@@ -11,7 +11,7 @@ import pytest
 
 from kktd.errors import StoreCorrupt, StoreUnavailable
 from kktd.store import connection
-from kktd.store.connection import JOURNAL, PRAGMAS, READER_PRAGMAS, open_reader, open_writer
+from kktd.store.connection import CHECKED_PRAGMAS, PRAGMAS, READER_PRAGMAS, open_reader, open_writer
 from kktd.store.store import Store
 from tests.support.stores import Numbers, accept, fill_history
 
@@ -78,16 +78,16 @@ def half_a_file(path: Path) -> None:
         file.truncate(path.stat().st_size // PAGE // 2 * PAGE)
 
 
-@pytest.mark.parametrize("name", [name for name, _ in (*PRAGMAS, *JOURNAL)])
+@pytest.mark.parametrize("name", [name for name, _ in (*PRAGMAS, *CHECKED_PRAGMAS)])
 def test_the_writer_reads_back_every_pragma(tmp_path: Path, name: str) -> None:
     db = open_writer(tmp_path / "kktd.db")
-    wanted = dict((*PRAGMAS, *JOURNAL))[name]
+    wanted = dict((*PRAGMAS, *CHECKED_PRAGMAS))[name]
     assert str(db.pragma(name)) == str(wanted)
     db.close()
 
 
 def test_the_durability_settings_are_those_of_the_guide() -> None:
-    settings = dict((*PRAGMAS, *JOURNAL))
+    settings = dict((*PRAGMAS, *CHECKED_PRAGMAS))
     assert settings["journal_mode"] == "wal"
     assert settings["synchronous"] == 2
     assert settings["wal_autocheckpoint"] == 0

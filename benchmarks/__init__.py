@@ -1,0 +1,1 @@
+"""Measurements in ratios: each row against the limit of the machine it runs on."""

@@ -1,0 +1,1 @@
+"""One file a row or a family of rows; each has `ROWS`, a list of functions that return a Row."""
