@@ -1,13 +1,14 @@
-"""`python -m benchmarks [--only NAME] [--json] [--strict] [--list]`."""
+"""`python -m benchmarks [--only NAME] [--json] [--strict] [--long] [--list]`."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import json
+import os
 import sys
 
-from benchmarks.harness import as_json, as_table, find_rows, run
+from benchmarks.harness import LONG, as_json, as_table, find_rows, run
 from kktd import log
 
 
@@ -17,6 +18,7 @@ def main() -> int:
     parser.add_argument("--only", metavar="NAME", help="rows whose name contains NAME")
     parser.add_argument("--json", action="store_true", help="a list of objects, for scripts")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a row misses its aim")
+    parser.add_argument("--long", action="store_true", help="whole runs where short ones scale")
     parser.add_argument("--list", action="store_true", help="names of the rows")
     options = parser.parse_args()
     found = find_rows(options.only)
@@ -26,6 +28,8 @@ def main() -> int:
     if options.list:
         print("\n".join(found))
         return 0
+    if options.long:
+        os.environ[LONG] = "1"
     log.configure(io.StringIO())
     rows = {name: run(row) for name, row in found.items()}
     if options.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -16,6 +17,8 @@ import benchmarks.rows
 
 # On the disk that holds the checkout: a memory file system would flush for nothing.
 SCRATCH: Final = Path(__file__).resolve().parents[1] / ".state" / "benchmarks"
+
+LONG: Final = "KKTD_BENCHMARKS_LONG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class Row:
 
 
 Measurement: TypeAlias = Callable[[Path], Row]  # takes an empty folder on a real disk
+
+
+def is_long() -> bool:
+    """Whether --long was given: rows that scale a short run up make the whole one."""
+    return os.environ.get(LONG) == "1"
 
 
 def find_rows(only: str | None) -> dict[str, Measurement]:

@@ -1,7 +1,6 @@
 """A whole till for a measurement: the daemon and the rig in processes of their own, on loopback.
 
-Everything lies in one temporary directory and ends with the `with` block; a kill -9 of the
-benchmark takes both children with it.
+Everything ends with its `with` block; a kill -9 of the benchmark takes the children with it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import secrets
 import socket
 import ssl
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -51,6 +49,7 @@ names = ["127.0.0.1"]
 [printer]
 url = "{printer}"
 print_timeout_ms = 30000
+max_unprinted = 100
 [ofd]
 url = "{ofd}"
 token_file = "{folder}/ofd.token"
@@ -67,6 +66,7 @@ class Rig:
     """Registrar, ОФД and control port in one process; `options` are those of `python -m rig`."""
 
     def __init__(self, folder: Path, *options: str) -> None:
+        folder.mkdir(exist_ok=True)
         self.ofd_token = secrets.token_hex(16)
         command = ["-m", "rig", "--state", str(folder / "rig"), *options]
         command += ["--ofd-token", self.ofd_token]
@@ -158,6 +158,7 @@ class Till:
         self, folder: Path, rig: Rig, *, printer: str | None = None, extra: str = ""
     ) -> None:
         """`printer` is where it finds one, the rig's by default; `extra` is more TOML."""
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.port = _free_port()
         self.settings = folder / "kktd.toml"
@@ -172,6 +173,10 @@ class Till:
     @property
     def database(self) -> Path:
         return self.folder / "till" / "kktd.db"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.folder / "till" / "tls" / "ca.pem"
 
     @property
     def pid(self) -> int:
@@ -199,7 +204,7 @@ class Till:
         """A connection of its own."""
         if role not in self._tokens:
             self._tokens[role] = mint_token(self.folder / "api.sock", role)
-        return Client(self.port, self.folder / "till" / "tls" / "ca.pem", self._tokens[role])
+        return Client(self.port, self.ca_file, self._tokens[role])
 
     def status(self) -> Any:
         """GET /v1/kkt/buffer/status."""
@@ -226,16 +231,8 @@ class Till:
 
 
 @contextlib.contextmanager
-def workshop() -> Iterator[Path]:
-    """A directory that goes when the measurement ends."""
-    with tempfile.TemporaryDirectory(prefix="kktd-bench-") as folder:
-        yield Path(folder)
-
-
-@contextlib.contextmanager
 def a_rig(folder: Path, *options: str) -> Iterator[Rig]:
     """A rig until the block ends."""
-    folder.mkdir(exist_ok=True)
     rig = Rig(folder, *options)
     try:
         yield rig

@@ -1,0 +1,72 @@
+"""Resident memory of the daemon: idle, and what a day's receipts leave behind."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from benchmarks.harness import Row, is_long
+from benchmarks.process import Process
+from benchmarks.rows.start import PACKAGES
+from benchmarks.till import a_rig, a_till, resident_mib
+
+IDLE_S: Final = 3.0
+IDLE_MIB: Final = 66.0
+GROWTH_MIB: Final = 3.0
+RECEIPTS: Final = 10_000
+SHORT: Final = 1_000
+WARM_UP: Final = 200  # pools and caches are as full as they get
+
+
+def idle(folder: Path) -> Row:
+    """The printer connected, nothing sold."""
+    with a_rig(folder / "rig") as rig, a_till(folder / "till", rig) as till:
+        time.sleep(IDLE_S)
+        rss_mib = resident_mib(till.pid)
+    imports_mib = _imports_mib(folder)
+    return Row(
+        "RSS, idle",
+        f"{rss_mib:.1f} MiB",
+        f"{IDLE_MIB:.0f} MiB",
+        rss_mib / IDLE_MIB,
+        at_most=1,
+        note=f"the imports alone {imports_mib:.1f} MiB, {rss_mib / imports_mib:.2f} ×",
+    )
+
+
+def after_a_day(folder: Path) -> Row:
+    """Sold, printed, delivered."""
+    sales = RECEIPTS if is_long() else SHORT
+    with a_rig(folder / "rig") as rig, a_till(folder / "till", rig) as till:
+        client = till.client()
+        for _ in range(WARM_UP):
+            client.sell()
+        till.wait_delivered()
+        before_mib = resident_mib(till.pid)
+        for _ in range(sales):
+            client.sell()
+        till.wait_delivered()
+        grown_mib = resident_mib(till.pid) - before_mib
+    scaled_mib = grown_mib * RECEIPTS / sales
+    return Row(
+        f"RSS, growth over {RECEIPTS} receipts",
+        f"{scaled_mib:.1f} MiB",
+        f"{GROWTH_MIB:.0f} MiB",
+        scaled_mib / GROWTH_MIB,
+        at_most=1,
+        note=f"{grown_mib:.2f} MiB over {sales} receipts, from {before_mib:.1f} MiB"
+        + ("" if is_long() else f"; {RECEIPTS} with --long"),
+    )
+
+
+def _imports_mib(folder: Path) -> float:
+    command = ["-c", f"import {PACKAGES}, time; print(flush=True); time.sleep(60)"]
+    process = Process(command, folder / "imports.log", announces=True)
+    process.first_line(60.0)
+    rss_mib = resident_mib(process.pid)
+    process.kill()
+    return rss_mib
+
+
+ROWS = [idle, after_a_day]
