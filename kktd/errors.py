@@ -23,20 +23,24 @@ class KktdError(Exception):
 
 
 class PrinterError(KktdError):
-    """What a printer call can end with."""
+    """What a printer call can end with.
+
+    `remedy` names the sentence that says what to do; `device_code` is the vendor's, or None.
+    """
+
+    remedy: str = "engineer"
+    device_code: int | None = None
 
 
 class Unreachable(PrinterError):
     """The printer does not answer, and what was asked cannot have run.  Try later."""
 
     code = "PRINTER_UNAVAILABLE"
+    remedy = "printer_away"
 
 
 class NotReady(PrinterError):
-    """Nothing was registered; someone at the till can mend it (paper, cover, busy).  Try later.
-
-    `device_code` is the vendor's error code or None; `remedy` a key of `printers/remedies`.
-    """
+    """Nothing was registered; someone at the till can mend it (paper, cover, busy).  Try later."""
 
     code = "PRINTER_NOT_READY"
 
@@ -61,12 +65,14 @@ class InDoubt(PrinterError):
     """Sent, unanswered: only the FN knows.  Never send again before it was asked."""
 
     code = "IN_DOUBT"
+    remedy = "in_doubt"
 
 
 class FnChanged(PrinterError):
     """Another FN or printer answers than the one noted.  A person decides."""
 
     code = "FN_CHANGED"
+    remedy = "fn_changed"
 
 
 # ---- the store ----------------------------------------------------------------------------------

@@ -107,8 +107,8 @@ def _waiting_hint(stored: StoredReceipt) -> str:
 def problem_of(error: PrinterError) -> dict[str, Any]:
     """What is kept and told of a printer's error."""
     return {
-        "remedy": error.details.get("remedy", error.code.lower()),
-        "device_code": error.details.get("device_code"),
+        "remedy": error.remedy,
+        "device_code": error.device_code,
         "reason": str(error),
     }
 

@@ -61,8 +61,6 @@ class PrinterWatch:
     def lost(self, error: PrinterError) -> dict[str, Any]:
         """A call ended without a document; returns what to tell those who wait."""
         problem = problem_of(error)
-        if isinstance(error, Unreachable):
-            problem["remedy"] = "printer_away"
         if self.health.ready or self.health.remedy != problem["remedy"]:
             away = isinstance(error, Unreachable)
             log.event(Event.PRINTER_LOST if away else Event.KKT_NOT_READY, facts=problem)

@@ -81,7 +81,7 @@ class LiveRig:
 class LiveDaemon:
     """kktd on a state directory that outlives it; ports stay the same over restarts."""
 
-    def __init__(self, folder: Path, rig: LiveRig, extra: str = "") -> None:
+    def __init__(self, folder: Path, rig: LiveRig, extra: str = "", ofd: str = "") -> None:
         self.folder = folder
         self.port, metrics = _free_ports(2)
         self.socket = folder / "api.sock"
@@ -101,6 +101,7 @@ url = "{rig.addresses["printer"]}"
 [ofd]
 url = "{rig.addresses["ofd"]}"
 token_file = "{folder / "ofd.token"}"
+{ofd}
 [organisation]
 inn = "9706048530"
 name = "ООО «Оптика»"
