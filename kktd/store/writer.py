@@ -121,15 +121,15 @@ class Writer:
     def _pass_on(self, done: list[_Job[Any]]) -> None:
         """Let the callers of `done` go, and the next in line commit."""
         self._holder = None
+        for job in done:
+            job.done = True
+            job.turn.release()
         with self._guard:
             if done[0].work is None:
                 self._queue.popleft()
             self._taken = bool(self._queue)
             if self._queue:
                 self._queue[0].turn.release()
-        for job in done:
-            job.done = True
-            job.turn.release()
 
     @contextmanager
     def _alone(self) -> Iterator[Db]:
