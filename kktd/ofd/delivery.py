@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from kktd import log
 from kktd.clock import Clock, Deadline
@@ -29,13 +30,15 @@ from kktd.ofd.channel import (
 )
 from kktd.ofd.ledger import Ledger
 from kktd.ofd.pace import Pace
-from kktd.ofd.reports import DeliveryListener, DeliverySnapshot, LastSync, SyncJob
+from kktd.ofd.reports import DeliverySnapshot, LastSync, SyncJob
 from kktd.ofd.runs import Run, Trigger
 from kktd.store import journal, leases, outbox
 from kktd.store.connection import Db
 from kktd.store.leases import Boot
 from kktd.store.receipts import StoredReceipt
 from kktd.store.store import Store
+
+LEASE_LOOK_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,6 @@ class Delivery:
         *,
         wake_worker: Callable[[], None] = lambda: None,
         server_time_s: Callable[[], int | None] = lambda: None,
-        listener: DeliveryListener | None = None,
     ) -> None:
         self._store = store
         self._channel = channel
@@ -81,7 +83,6 @@ class Delivery:
         self.rules = rules
         self._wake_worker = wake_worker
         self._ledger = Ledger(store, breaker, pace, clock, server_time_s)
-        self._listener = listener or DeliveryListener()
         self._lock = threading.Lock()
         self._job: _Job | None = None
         self._woken = False
@@ -125,13 +126,8 @@ class Delivery:
         try:
             self._store.write(work)
         except LeaseHeld as error:
-            log.event(
-                Event.SYNC_LOCK_CONFLICT,
-                lock_id=error.details["lock_id"],
-                held_by=error.details["held_by"],
-            )
+            self._log_conflict(error)
             log.event(Event.SYNC_REJECTED, reason="already_in_progress", http_status=409)
-            self._listener.lock_refused()
             raise
         runs.log_locked(run)
         with self._lock:
@@ -166,10 +162,12 @@ class Delivery:
             self._run = job.run
         taken = [one.id for one in self._batch]
         self._batch.clear()
-        if taken:
-            self._store.write(lambda db: outbox.give_back(db, taken))
-        self._end_run()
-        self._channel.close()
+        try:
+            if taken:
+                self._store.write(lambda db: outbox.give_back(db, taken))
+            self._end_run()
+        finally:
+            self._channel.close()
 
     def _step(self, now_s: float) -> float:
         self._take_orders()
@@ -183,8 +181,14 @@ class Delivery:
         if state is CircuitState.OPEN:
             self._probe()
             return self._clock.monotonic_s()
-        if not self._batch and not self._fill(now_s):
-            return self._idle(now_s)
+        try:
+            if not self._batch and not self._fill(now_s):
+                return self._idle(now_s)
+        except LeaseHeld as error:
+            # A manual sync that just began wakes us with its lease; a dead owner's runs out.
+            self._log_conflict(error)
+            self._end_run()
+            return now_s + LEASE_LOOK_S
         stored = self._batch.popleft()
         if self._pace.wants_ping(stored.id):
             self._batch.appendleft(stored)
@@ -212,10 +216,8 @@ class Delivery:
         try:
             self._channel.ping(self._deadline())
         except DeliveryError as error:
-            self._listener.probed(False)
             self._breaker.failed(error)
         else:
-            self._listener.probed(True)
             self._pace.note_ping()
 
     def _ask_life(self, stored: StoredReceipt) -> None:
@@ -230,7 +232,7 @@ class Delivery:
             self._pace.note_ping()
 
     def _fill(self, now_s: float) -> bool:
-        """Take the next batch and the lease; False when nothing may go."""
+        """Take the next batch and the lease (or LeaseHeld); False when nothing may go."""
         closed = self._breaker.state is CircuitState.CLOSED
         limit = self.rules.batch if closed else 1
         pace = self._pace
@@ -251,11 +253,7 @@ class Delivery:
             if announces:
                 runs.announce(db, run, pending, self._now_ms())
 
-        try:
-            self._store.write(take)
-        except LeaseHeld:
-            self._run = None
-            return False  # a manual sync just began; it wakes us with its lease
+        self._store.write(take)
         if announces:
             run.announced = True
             runs.log_start(run, pending)
@@ -319,21 +317,17 @@ class Delivery:
             return False
 
         ended = self._ledger.book_delivered(stored, delivered, duration_s, end_or_renew)
-        self._listener.synced(stored.id, duration_s)
         if ended and run is not None:
             self._note_end(run, now_s - run.began_s)
 
     def _fail(self, stored: StoredReceipt, error: DeliveryError) -> None:
         """A refusal concerns one receipt; anything else holds the queue, so the batch goes back."""
         rest = [] if isinstance(error, NotAccepted) else [one.id for one in self._batch]
-        reason = self._ledger.book_failed(stored, error, rest)
+        self._ledger.book_failed(stored, error, rest)
         if rest:
             self._batch.clear()
         if self._run is not None:
             self._run.failed += 1
-        self._listener.failed(stored.id, error)
-        if reason is not None:
-            self._listener.gave_up(stored.id)
 
     # ---- inside -----------------------------------------------------------------------------
 
@@ -350,7 +344,6 @@ class Delivery:
         runs.log_finish(run, duration_s)
         last = LastSync(self._clock.wall_s(), run.synced, run.failed, duration_s)
         self._last_sync = last
-        self._listener.sync_ended(last)
 
     def _note_circuit(self, change: CircuitChange) -> None:
         """Journal the first opening and the end of it; a reset by hand forgets the waits."""
@@ -367,6 +360,13 @@ class Delivery:
             )
         if change.reason == "manual_reset":
             self.settings_changed()
+
+    def _log_conflict(self, held: LeaseHeld) -> None:
+        log.event(
+            Event.SYNC_LOCK_CONFLICT,
+            lock_id=held.details["lock_id"],
+            held_by=held.details["held_by"],
+        )
 
     @property
     def _ttl_ms(self) -> int:

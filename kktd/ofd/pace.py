@@ -27,6 +27,7 @@ class _Trouble:
     """A receipt that failed: how often in a row, when it may go, what its last try had seen."""
 
     failures: int
+    waits: int  # in a row, those without a try included
     proofs: int
     deliveries: int
     due_s: float
@@ -73,14 +74,15 @@ class Pace:
     def note_refused(self, receipt_id: str, now_s: float) -> None:
         """It said no to this one: set it back, the others go on."""
         trouble = self._note(receipt_id, refused=True)
-        trouble.due_s = now_s + self._wait_s(trouble.failures)
+        trouble.due_s = now_s + self._wait_s(trouble.waits)
         self._free()
 
     def set_back(self, receipt_id: str, now_s: float) -> None:
         """Not now, though it was not tried."""
         trouble = self._troubles.get(receipt_id)
         if trouble is not None:
-            trouble.due_s = now_s + self._wait_s(trouble.failures)
+            trouble.waits += 1
+            trouble.due_s = now_s + self._wait_s(trouble.waits)
 
     def note_no_answer(self, receipt_id: str, now_s: float, *, exhausted: bool) -> None:
         """The way failed: hold the queue.  `exhausted`: its attempts are used up."""
@@ -162,6 +164,7 @@ class Pace:
         before = self._troubles.get(receipt_id)
         trouble = _Trouble(
             failures=(before.failures if before else 0) + 1,
+            waits=(before.waits if before else 0) + 1,
             proofs=self._proofs,
             deliveries=self._deliveries,
             due_s=DUE_NOW_S,

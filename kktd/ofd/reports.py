@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kktd.ofd.channel import DeliveryError
-
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
@@ -33,14 +31,3 @@ class DeliverySnapshot:
     last_sync: LastSync | None
     running_for_s: float | None
     stopped: str | None
-
-
-class DeliveryListener:
-    """What metrics and the page may want to know; called in the delivery thread, must not block."""
-
-    def synced(self, receipt_id: str, duration_s: float) -> None: ...
-    def failed(self, receipt_id: str, error: DeliveryError) -> None: ...
-    def gave_up(self, receipt_id: str) -> None: ...
-    def probed(self, answered: bool) -> None: ...
-    def sync_ended(self, last: LastSync) -> None: ...
-    def lock_refused(self) -> None: ...

@@ -285,11 +285,29 @@ def test_the_circuit_closes_by_the_ping_when_nothing_waits(bench: DeliveryBench)
     assert [one for _, one in bench.ofd.sends].count(sold) == 5
 
 
+def test_a_dead_owner_holds_nobody_longer_than_its_lease(bench: DeliveryBench) -> None:
+    dead = leases.Lease("sync:POS-001", "sync:POS-001:1", "dead", "scheduled")
+    bench.store.write(lambda db: leases.acquire(db, dead, bench.boot))
+    [sold] = bench.sell()
+    bench.run(29)
+    assert not bench.ofd.sends
+    bench.run(6)
+    assert list(bench.ofd.stored) == [sold]
+
+
+def test_a_stop_gives_back_what_was_taken_and_lets_go(bench: DeliveryBench) -> None:
+    bench.sell(5)
+    bench.step()
+    bench.delivery.close()
+    assert bench.statuses() == [Delivery.SYNCED, *[Delivery.PENDING] * 4]
+    assert bench.ofd.closed
+    assert bench.store.read(lambda db: list(db.execute("SELECT * FROM leases"))) == []
+
+
 def test_the_lease_goes_with_the_run(bench: DeliveryBench) -> None:
     bench.sell(3)
     bench.run(5)
     assert bench.store.read(lambda db: list(db.execute("SELECT * FROM leases"))) == []
-    assert leases.TTL_MS == 30_000
 
 
 def test_one_sale_online_leaves_the_lines_of_a_receipt(bench: DeliveryBench) -> None:

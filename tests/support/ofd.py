@@ -135,13 +135,14 @@ class DeliveryBench:
         self._boot_count += 1
         self.breaker = Breaker(self.clock, BreakerRules())
         self.pace = Pace(self._pace_rules)
+        self.boot = Boot(f"boot-{self._boot_count}", lambda: int(self.clock.monotonic_s() * 1000))
         self.delivery = Delivery(
             self.store,
             self.ofd,
             self.breaker,
             self.pace,
             self.clock,
-            Boot(f"boot-{self._boot_count}", lambda: int(self.clock.monotonic_s() * 1000)),
+            self.boot,
             POS_ID,
             self._rules,
             wake_worker=self._wake,

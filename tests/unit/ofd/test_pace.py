@@ -35,6 +35,17 @@ def test_a_refusal_sets_one_back_and_frees_the_others() -> None:
     assert pace.next_due_s(0) == 5
 
 
+def test_one_that_was_not_even_tried_waits_longer_each_time_too() -> None:
+    pace, now_s, waits = Pace(RULES), 0.0, []
+    pace.note_refused("a", now_s)
+    for _ in range(4):
+        waits.append(pace.next_due_s(now_s) - now_s)
+        now_s = pace.next_due_s(now_s)
+        pace.set_back("a", now_s)
+    assert waits == [5, 10, 20, 40]
+    assert pace.failures("a") == 1
+
+
 def test_only_what_was_proven_since_the_last_attempt_makes_one_count() -> None:
     pace = Pace(RULES)
     pace.note_ping()
