@@ -1,4 +1,4 @@
-"""The running daemon on a bad day: each fault of the rig, a clear answer, one document a sale.
+"""The running daemon on a bad day: each fault of the rig, a clear answer, one document a sale."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.live import LiveDaemon, LiveRig, a_sale
 REGISTER = ("open_receipt", "operation", "send_tlv", "close_receipt")
 PRINTER_FAULTS: list[dict[str, Any]] = [
     *[{"fault": "lose_reply", "command": command, "times": 1} for command in REGISTER],
-    {"fault": "lose_reply", "command": "close_receipt", "times": 40},
+    {"fault": "lose_reply", "command": "close_receipt", "times": 15},
     *[
         {"fault": "power_cut", "command": command, "when": when, "times": 1}
         for command in REGISTER
