@@ -12,6 +12,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,6 +29,7 @@ from kktd.events import Event
 BACKLOG: Final = 128
 HANDSHAKE_S: Final = 5.0
 GRACEFUL_S: Final = 5  # what is under way may finish; then it is cut
+TLS_BUFFER_BYTES: Final = 32 * 1024  # two records; asyncio takes 256 KiB for every connection
 TICK_S: Final = 1.0  # uvicorn renews its Date header so often
 
 
@@ -145,6 +147,7 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         limits: dict[str, Any] = {}
         if self._tls is not None:
+            SSLProtocol.max_size = TLS_BUFFER_BYTES
             limits = {
                 "ssl": self._tls,
                 "ssl_handshake_timeout": HANDSHAKE_S,

@@ -11,6 +11,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -240,6 +241,15 @@ class ApiBench:
             token=self.token(Role.CASHIER),
             key=key or str(uuid.uuid4()),
         )
+
+    def until_final(self, key: str, sale: object = None) -> Reply:
+        """Repeat the same sale, as a point of sale does, until its answer is no 202."""
+        end_s = time.monotonic() + 20
+        while True:
+            reply = self.sell(sale, key=key)
+            if reply.status != 202 or time.monotonic() > end_s:
+                return reply
+            time.sleep(0.05)
 
     def tls_connection(self, timeout: float = 20) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(
