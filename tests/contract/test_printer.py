@@ -125,6 +125,11 @@ def test_names_a_code_page_lacks_are_still_sold(printer: PrinterBench) -> None:
     assert printer.sell(a_receipt(a_line(name="Кофе ☕\n“Ünicode”"))).fd
 
 
+def test_no_name_hides_a_line_from_the_paper(printer: PrinterBench) -> None:
+    printer.sell(a_receipt(a_line(name="//Скидочный купон")))
+    assert any("Скидочный купон" in line for line in printer.device.paper())
+
+
 def test_a_hundred_lines_are_one_receipt(printer: PrinterBench) -> None:
     receipt = a_receipt(*(a_line(100 + number) for number in range(100)))
     assert printer.driver.register(receipt, "M", printer.by(60_000)).total == receipt.total

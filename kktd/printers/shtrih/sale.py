@@ -103,8 +103,11 @@ def _operation(line: Line, quantity: Decimal, price: int, total: int) -> payload
     millionths = quantity.scaleb(QUANTITY_DECIMALS)
     if millionths != int(millionths):
         raise Unprintable(f"quantity {quantity} has more than six decimals")
+    # A name that begins with // goes to the ОФД and is not printed ([SHTRIH] 7.1): the customer
+    # gets every line on paper.
+    hidden = line.name.startswith("//")
     return payload.Operation(
-        name=line.name,
+        name=f" {line.name}"[: payload.NAME_BYTES_MAX] if hidden else line.name,
         quantity_millionths=int(millionths),
         price_kopecks=price,
         total_kopecks=total,
