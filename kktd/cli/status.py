@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from kktd.cli.command import FINE, PROBLEM, Context, Terminal, shown
+from kktd.clock import SystemClock
 
 HELP: Final = ("состояние кассы", "how the till is")
 
@@ -99,7 +100,7 @@ def _fills_in_s(buffer: dict[str, Any]) -> float | None:
 def _age(instant: str | None) -> float | None:
     if instant is None:
         return None
-    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(instant)).total_seconds())
+    return max(0.0, SystemClock().wall_s() - datetime.fromisoformat(instant).timestamp())
 
 
 def _span(seconds: float | None, russian: bool) -> str:
