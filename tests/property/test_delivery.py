@@ -295,6 +295,18 @@ def test_a_dead_owner_holds_nobody_longer_than_its_lease(bench: DeliveryBench) -
     assert list(bench.ofd.stored) == [sold]
 
 
+def test_a_lease_lost_to_a_slow_ofd_loses_no_delivery(bench: DeliveryBench) -> None:
+    bench.ofd.latency_s = 9
+    sold = bench.sell(5)
+    bench.step()
+    other = leases.Lease("sync:POS-001", "sync:POS-001:2", "other", "manual")
+    bench.store.write(leases.free_all)
+    bench.store.write(lambda db: leases.acquire(db, other, bench.boot))
+    bench.run(2 * 60)
+    assert [one for _, one in bench.ofd.sends] == sold
+    assert bench.statuses() == [Delivery.SYNCED] * 5
+
+
 def test_a_stop_gives_back_what_was_taken_and_lets_go(bench: DeliveryBench) -> None:
     bench.sell(5)
     bench.step()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -97,6 +98,8 @@ class RudeServer:
 
     def close(self) -> None:
         self._over.set()
+        with suppress(OSError):  # shut already; closing alone would leave accept() listening
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 

@@ -196,6 +196,22 @@ def test_a_conflict_is_settled_by_their_own_record(
         line.send(receipt, fd=8)
 
 
+@pytest.mark.parametrize("first", [b"202 Accepted", b"409 Conflict"])
+def test_a_question_that_finds_nobody_leaves_it_unknown(rude: Make, first: bytes) -> None:
+    server: RudeServer
+
+    def talk(peer: socket.socket, _number: int) -> None:
+        peer.recv(65536)
+        server.close()
+        head = b"HTTP/1.1 " + first + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        peer.sendall(head)
+
+    server = rude(talk)
+    with pytest.raises(DeliveryError) as raised:
+        Line(server.url).send(a_receipt())
+    assert type(raised.value) is Unknown, "the receipt did leave"
+
+
 def test_our_document_under_another_key_is_not_accepted(line: Line) -> None:
     line.send(a_receipt(), fd=9)
     with pytest.raises(NotAccepted) as raised:
