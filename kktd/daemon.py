@@ -42,6 +42,7 @@ from kktd.ofd.pace import Pace, PaceRules
 from kktd.ofd.rest import RestChannel
 from kktd.printers.registry import make_printer
 from kktd.receipts.desk import Desk, DeskRules
+from kktd.receipts.handover import Handover
 from kktd.receipts.lane import Lane, LaneRules
 from kktd.receipts.recovery import recover
 from kktd.receipts.waiters import Waiters
@@ -94,7 +95,7 @@ class Daemon:
             _delivery_rules(settings),
             wake_worker=lambda: self._workers["delivery"].wake(),
         )
-        waiters = Waiters()
+        waiters, handover = Waiters(), Handover()
         self._lane = Lane(
             make_printer(settings.printer, clock),
             self._store,
@@ -107,6 +108,7 @@ class Daemon:
             ),
             offline=lambda: self._mode() is NetworkMode.OFFLINE,
             registered=self._delivery.wake,
+            handover=handover,
         )
         self._desk = Desk(
             self._store,
@@ -121,6 +123,7 @@ class Daemon:
             ),
             health=lambda: self._lane.health,
             wake_lane=lambda: self._workers["printer"].wake(),
+            handover=handover,
         )
         self._workers = self._make_workers()
         self._api = self._make_api()

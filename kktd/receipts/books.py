@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 from kktd.clock import Clock
-from kktd.errors import PrinterError
+from kktd.errors import FnChanged, PrinterError
 from kktd.events import Event
 from kktd.model.fiscal import FiscalDocument, ShiftReport
 from kktd.model.receipt import ReceiptId
@@ -52,8 +52,20 @@ class Books:
     # ---- receipts ---------------------------------------------------------------------------
 
     def begin(self, stored: StoredReceipt, intent: Intent) -> None:
-        """On disk before the device is asked; raises StaleState if it was cancelled meanwhile."""
-        self._store.write(lambda db: receipts.begin_printing(db, stored.id, intent, self._now_s()))
+        """On disk before the device is asked; raises StaleState if it was cancelled meanwhile.
+
+        Raises FnChanged if this FN counts documents again that we already have: then nothing that
+        it says of a document in doubt could be believed.
+        """
+
+        def work(db: Db) -> None:
+            if known := receipts.find_known_documents(db, intent.fn, intent.last_fd):
+                raise FnChanged(
+                    "the FN counts backwards", fd_now=intent.last_fd, fd_known=max(known)
+                )
+            receipts.begin_printing(db, stored.id, intent, self._now_s())
+
+        self._store.write(work)
 
     def confirm(
         self, stored: StoredReceipt, was: FiscalState, document: FiscalDocument, *, printed: bool
@@ -162,7 +174,7 @@ class Books:
         """The copy is out, or cannot be made."""
 
         def work(db: Db) -> None:
-            receipts.drop_copy(db, stored.id)
+            receipts.drop_ask(db, stored.id)
             if printed:
                 self._keep(db, Event.KKT_COPY_PRINTED, receipt_id=stored.id)
 

@@ -26,6 +26,7 @@ from kktd.model.receipt import Cashier, Receipt
 from kktd.model.states import IN_FN, FiscalState, Step
 from kktd.printers.base import Shift
 from kktd.receipts.answers import Answer, QueuePlace, Ticket, operation_answer, receipt_answer
+from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth
 from kktd.receipts.waiters import Waiters
 from kktd.store import journal, keys, operations, receipts
@@ -57,7 +58,9 @@ class Desk:
         rules: DeskRules,
         health: Callable[[], LaneHealth],
         wake_lane: Callable[[], None],
+        handover: Handover | None = None,
     ) -> None:
+        self._handover = handover or Handover()
         self._store = store
         self._clock = clock
         self._hlc = hlc
@@ -83,6 +86,7 @@ class Desk:
         try:
             ticket = self._store.write(lambda db: self._accept(db, receipt, key, digest))
         except BaseException:
+            self._handover.drop(receipt.id)
             self._waiters.leave(receipt.id, waiter)
             raise
         if ticket.id != receipt.id:
@@ -100,18 +104,30 @@ class Desk:
         if known is not None and known.receipt_id:
             answer = Answer.from_stored(known.answer) if known.answer else None
             return Ticket(known.receipt_id, answer, replayed=True)
-        now_s = int(self._clock.wall_s())
+        now_s = self._clock.wall_s()
         count = receipts.count_buffer(db)
         self._check_may_sell(receipt.pos_id, count)
         stamp = self._hlc.tick()
         receipts.accept(db, receipt, stamp, now_s)
         if key:
-            keys.claim(db, key, digest, now_s, receipt_id=receipt.id)
+            keys.claim(db, key, digest, int(now_s), receipt_id=receipt.id)
+        if count.waiting_for_printer == 0:
+            self._begin(db, receipt, int(now_s))
         size = count.queued + 1
         journal.append(
             db, Event.BUFFER_INSERT, self._now_ms(), receipt_id=receipt.id, buffer_size=size
         )
         return Ticket(receipt.id, facts={"hlc": stamp.as_json(), "buffer_size": size})
+
+    def _begin(self, db: Db, receipt: Receipt, now_s: int) -> None:
+        """Store the intent in the same transaction if the lane is idle (receipts/handover.py)."""
+        intent = self._handover.take(receipt.id)
+        if intent is None:
+            return
+        if receipts.find_known_documents(db, intent.fn, intent.last_fd):
+            self._handover.drop(receipt.id)  # the FN counts backwards: the lane refuses it
+            return
+        receipts.begin_printing(db, receipt.id, intent, now_s)
 
     def _check_may_sell(self, pos_id: str, count: BufferCount) -> None:
         if self._closing:
@@ -204,9 +220,9 @@ class Desk:
         if stored.state in (FiscalState.REFUSED, FiscalState.CANCELLED):
             raise TooLate("it is finished", print_state=stored.state)
         if stored.state is FiscalState.ACCEPTED:
-            receipts.release(db, receipt_id)
+            receipts.release(db, receipt_id, self._clock.wall_s())
         elif stored.state is FiscalState.PRINTED:
-            receipts.ask_copy(db, receipt_id)
+            receipts.ask_paper(db, receipt_id, self._clock.wall_s())
         return receipts.find(db, receipt_id)
 
     # ---- shift ------------------------------------------------------------------------------

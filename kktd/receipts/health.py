@@ -9,6 +9,7 @@ from kktd import log
 from kktd.clock import Clock, Deadline
 from kktd.errors import PrinterError, Unreachable
 from kktd.events import Event
+from kktd.model.fiscal import FiscalDocument
 from kktd.printers.base import FiscalPrinter, Paper, PrinterIdentity, PrinterStatus
 from kktd.receipts.answers import problem_of
 
@@ -50,6 +51,18 @@ class PrinterWatch:
             self._connected()
         self.health = replace(self.health, status=status)
         return status
+
+    def note_document(self, document: FiscalDocument) -> None:
+        """What it made changes the status by as much; the next reading tells whether by more."""
+        status = self.health.status
+        if status is not None and status.fn == document.fn:
+            status = replace(status, last_fd=document.fd, receipt_no=document.receipt_no)
+            self.health = replace(self.health, status=status)
+
+    def forget_status(self) -> None:
+        """The shift changed: what was read before is no longer so."""
+        self.read_at_s = -1e9
+        self.health = replace(self.health, status=None)
 
     def blocked(self, remedy: str, device_code: int | None = None) -> None:
         """It answers, or does not, and takes no documents."""

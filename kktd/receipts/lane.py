@@ -15,7 +15,8 @@ from kktd.errors import PrinterError, StaleState
 from kktd.model.states import FiscalState, OperationState
 from kktd.printers.base import FiscalPrinter, Paper, Shift
 from kktd.receipts.answers import operation_answer
-from kktd.receipts.books import Books
+from kktd.receipts.books import Books, intent_from, mark_of
+from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth, PrinterWatch
 from kktd.receipts.saga import Saga
 from kktd.receipts.shifts import Shifts
@@ -64,12 +65,15 @@ class Lane:
         *,
         offline: Callable[[], bool],
         registered: Callable[[], None],
+        handover: Handover | None = None,
     ) -> None:
+        """`handover` is the desk's too: without one a sale costs a commit more."""
         self._printer = printer
         self._store = store
         self._clock = clock
         self._waiters = waiters
         self._books = Books(store, clock)
+        self._handover = handover or Handover()
         self._watch = PrinterWatch(printer, clock)
         self._saga = Saga(printer, self._watch, self._books, clock, waiters, registered)
         self._shifts = Shifts(printer, self._watch, self._books, store, clock, waiters, offline)
@@ -96,8 +100,10 @@ class Lane:
         return self._clock.monotonic_s() + wait_s
 
     def _next_job(self, now_s: float) -> float:
+        self._handover.offer(None)
         work = self._store.read(_find_work)
-        self._saga.declare_doubt(work.in_state(FiscalState.PRINTING))
+        printing = work.in_state(FiscalState.PRINTING)
+        self._saga.declare_doubt([one for one in printing if not self._handover.holds(one.id)])
         for stored in work.in_state(FiscalState.IN_DOUBT):
             return self._saga.settle(stored)
         for operation in work.operations:
@@ -122,6 +128,10 @@ class Lane:
             if operation.kind is OperationKind.SHIFT_OPEN:
                 self._shifts.run(operation)
                 return 0.0
+        for stored in work.in_state(FiscalState.PRINTING):
+            if self._handover.holds(stored.id):
+                self._print_begun(stored)
+                return 0.0
         for stored in work.in_state(FiscalState.ACCEPTED):
             if stored.held:
                 continue
@@ -134,7 +144,40 @@ class Lane:
             return 0.0
         if now_s - self._watch.read_at_s >= PROBE_S:
             self._watch.status()
+        self._offer()
         return PROBE_S
+
+    def _offer(self) -> None:
+        """Nothing is left to do: the next receipt may be stored as begun."""
+        health, marks = self._watch.health, self.rules.mark_documents
+        status = health.status
+        if status is None or not health.ready:
+            return
+        if status.shift is Shift.OPEN and status.paper is Paper.READY:
+            self._handover.offer(
+                lambda receipt_id: intent_from(status, mark_of(receipt_id) if marks else None)
+            )
+
+    def _print_begun(self, stored: StoredReceipt) -> None:
+        """If the printer is still as its intent says; else nothing was sent, and it waits again."""
+        intent, _ = self._books.find_intent(stored)
+        try:
+            status = self._watch.status()
+        except PrinterError:
+            self._give_back(stored)
+            raise
+        may_print = status.shift is Shift.OPEN and status.paper is not Paper.OUT
+        unchanged = intent == intent_from(status, intent.mark)
+        if not may_print or not unchanged or self._too_old(stored):
+            self._give_back(stored)
+            return
+        self._handover.drop(stored.id)  # from here on only the FN knows
+        self._saga.print_begun(stored, intent)
+
+    def _give_back(self, stored: StoredReceipt) -> None:
+        """Begun and never sent: it waits as if accepted alone."""
+        self._books.give_back(stored, FiscalState.PRINTING, None)
+        self._handover.drop(stored.id)
 
     def _print(self, stored: StoredReceipt, waiting: list[Operation]) -> float:
         status = self._watch.status()
@@ -155,8 +198,9 @@ class Lane:
         return RETRY_S
 
     def _too_old(self, stored: StoredReceipt) -> bool:
-        """By the wall clock, since it has to hold over restarts; one that went back means old."""
-        age_s = self._clock.wall_s() - stored.created_at_s
+        """By the wall clock, which outlives a restart; one that went back means old."""
+        since_s = stored.print_asked_at_s or stored.created_at_s
+        age_s = self._clock.wall_s() - since_s
         return not -1 <= age_s <= self.rules.auto_print_s
 
     def _tell_waiting(self, problem: dict[str, Any]) -> None:
@@ -166,7 +210,8 @@ class Lane:
             if not stored.held:
                 self._waiters.publish(stored.id, self._books.wait(stored, problem))
         for operation in work.operations:
-            self._waiters.publish(operation.id, operation_answer(operation))
+            if operation.state is OperationState.ACCEPTED:
+                self._waiters.publish(operation.id, operation_answer(operation))
 
 
 def _find_work(db: Db) -> Work:

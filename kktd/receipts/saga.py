@@ -20,7 +20,7 @@ from kktd.receipts.books import Books, intent_from, mark_of
 from kktd.receipts.health import STATUS_MS, PrinterWatch
 from kktd.receipts.settle import Absent, AskPerson, Registered, settle_receipt
 from kktd.receipts.waiters import Waiters
-from kktd.store.receipts import StoredReceipt
+from kktd.store.receipts import Intent, StoredReceipt
 
 REGISTER_MS: Final = 90_000  # a whole receipt; each command has its own limit inside
 REGISTER_LINE_MS: Final = 200
@@ -50,13 +50,17 @@ class Saga:
 
     def print(self, stored: StoredReceipt, status: PrinterStatus, *, mark_document: bool) -> None:
         """Register an accepted receipt.  Raises Unreachable or NotReady after giving it back."""
-        mark = mark_of(stored.id) if mark_document else None
-        self._books.begin(stored, intent_from(status, mark))
+        intent = intent_from(status, mark_of(stored.id) if mark_document else None)
+        self._books.begin(stored, intent)
+        self.print_begun(stored, intent)
+
+    def print_begun(self, stored: StoredReceipt, intent: Intent) -> None:
+        """The same for one whose intent is on disk."""
         log.event(Event.KKT_PRINT_START, receipt_id=stored.id)
         started_s = self._clock.monotonic_s()
         try:
             document = self._printer.register(
-                stored.receipt, mark, self._within(_register_ms(stored.receipt))
+                stored.receipt, intent.mark, self._within(_register_ms(stored.receipt))
             )
         except InDoubt as error:
             log.event(Event.KKT_IN_DOUBT, receipt_id=stored.id, error=str(error))
@@ -72,6 +76,7 @@ class Saga:
             )
             raise
         printed = self._paper() is Paper.READY
+        self._watch.note_document(document)
         self._tell(
             stored, self._books.confirm(stored, FiscalState.PRINTING, document, printed=printed)
         )
@@ -100,8 +105,10 @@ class Saga:
                 self._registered()
                 log.event(Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=document.fd)
             case Absent():
-                answer = self._books.give_back(stored, FiscalState.IN_DOUBT, None)
+                # Its caller waits on: it prints in the next step, if it is not too old by now.
+                self._books.give_back(stored, FiscalState.IN_DOUBT, None)
                 log.event(Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=None)
+                return 0.0
             case AskPerson(remedy, facts):
                 if stored.problem != {"remedy": remedy, **facts}:
                     log.event(

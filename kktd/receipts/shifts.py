@@ -63,7 +63,7 @@ class Shifts:
             report = act(operation.cashier, self._within())
         except InDoubt as error:
             log.event(Event.SHIFT_OPERATION_IN_DOUBT, kind=operation.kind, error=str(error))
-            self._tell(operation, self._books.lose_operation(operation))
+            self._books.lose_operation(operation)  # the caller waits on: the FN is asked
             return
         except PrinterError as error:
             self._refuse(operation, OperationState.SENT, "PRINTER_REFUSED", problem_of(error))
@@ -93,6 +93,7 @@ class Shifts:
         log.event(
             Event.SHIFT_OPENED if opened else Event.SHIFT_CLOSED, shift=report.shift, fd=report.fd
         )
+        self._watch.forget_status()
         if not opened:
             self._store.checkpoint(truncate=True)
         self._tell(operation, answer)

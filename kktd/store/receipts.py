@@ -42,10 +42,11 @@ class StoredReceipt:
     delivery: Delivery
     retry_count: int
     last_error: str | None
-    created_at_s: int
+    created_at_s: float
     registered_at_s: int | None
     synced_at_s: int | None
     hlc: HlcStamp
+    print_asked_at_s: int | None
 
     @property
     def id(self) -> ReceiptId:
@@ -54,23 +55,24 @@ class StoredReceipt:
 
 _COLUMNS: Final = """id, request, print_state, held, attempts, problem, fiscal_doc, status,
   retry_count, last_error, created_at, registered_at, synced_at,
-  hlc_local_time, hlc_logical_counter"""
+  hlc_local_time, hlc_logical_counter, created_ms, print_asked_at"""
 
 # The buffer of 200 (contract 1.1): what is on its way to the ОФД, from acceptance on.
 # `unfinished = 1` is the condition of the index: without it a query reads the whole history.
 IN_BUFFER: Final = "unfinished = 1 AND status IN ('pending', 'syncing')"
 
 
-def accept(db: Db, receipt: Receipt, stamp: HlcStamp, now_s: int) -> None:
+def accept(db: Db, receipt: Receipt, stamp: HlcStamp, now_s: float) -> None:
     """Put a new receipt on disk, `accepted` and `pending`."""
     db.execute(
-        """INSERT INTO receipts (id, pos_id, type, created_at, hlc_local_time, hlc_logical_counter,
-             request, total_kopecks) VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO receipts (id, pos_id, type, created_at, created_ms, hlc_local_time,
+             hlc_logical_counter, request, total_kopecks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             receipt.id,
             receipt.pos_id,
             receipt.type,
-            now_s,
+            int(now_s),
+            int(now_s % 1 * 1000),
             stamp.local_time_s,
             stamp.logical_counter,
             dump_receipt(receipt),
@@ -112,7 +114,8 @@ def begin_printing(db: Db, receipt_id: str, intent: Intent, now_s: int) -> None:
     """Store the intent and move to `printing`; on disk before the device is asked."""
     advance(db, receipt_id, Step.SEND, FiscalState.ACCEPTED)
     db.execute(
-        "UPDATE receipts SET attempts = attempts + 1, held = 0, problem = NULL WHERE id = ?",
+        """UPDATE receipts SET attempts = attempts + 1, held = 0, problem = NULL,
+             print_asked_at = NULL WHERE id = ?""",
         (receipt_id,),
     )
     db.execute(
@@ -188,25 +191,30 @@ def hold_waiting(db: Db) -> None:
     db.execute("UPDATE receipts SET held = 1 WHERE unfinished = 1 AND print_state = 'accepted'")
 
 
-def release(db: Db, receipt_id: str) -> None:
-    """A person asked for it: it prints by itself again."""
+def release(db: Db, receipt_id: str, now_s: float) -> None:
+    """A person asked for it: it prints by itself again, its age counted from now."""
     _mark_held(db, receipt_id, 0)
+    ask_paper(db, receipt_id, now_s)
 
 
-def ask_copy(db: Db, receipt_id: str) -> None:
-    """A person asked for the paper again; the lane prints a copy, the FN is not touched."""
-    db.execute("UPDATE receipts SET copy_asked = 1 WHERE id = ?", (receipt_id,))
+def ask_paper(db: Db, receipt_id: str, now_s: float) -> None:
+    """A person wants the paper: the first, or of what the FN holds a copy."""
+    db.execute("UPDATE receipts SET print_asked_at = ?2 WHERE id = ?1", (receipt_id, int(now_s)))
 
 
 def find_copies_asked(db: Db) -> list[StoredReceipt]:
     """Printed receipts somebody wants once more."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM receipts WHERE copy_asked = 1 ORDER BY fd")
+    rows = db.execute(
+        f"""SELECT {_COLUMNS} FROM receipts
+            WHERE print_asked_at IS NOT NULL AND fd IS NOT NULL AND print_state = 'printed'
+            ORDER BY fd"""
+    )
     return [_from_row(row) for row in rows]
 
 
-def drop_copy(db: Db, receipt_id: str) -> None:
-    """The copy is printed, or cannot be."""
-    db.execute("UPDATE receipts SET copy_asked = 0 WHERE id = ?", (receipt_id,))
+def drop_ask(db: Db, receipt_id: str) -> None:
+    """The paper is out, or cannot be had."""
+    db.execute("UPDATE receipts SET print_asked_at = NULL WHERE id = ?", (receipt_id,))
 
 
 def _mark_held(db: Db, receipt_id: str, held: int) -> None:
@@ -358,8 +366,9 @@ def _from_row(row: tuple[Any, ...]) -> StoredReceipt:
         delivery=Delivery(row[7]),
         retry_count=row[8],
         last_error=row[9],
-        created_at_s=row[10],
+        created_at_s=row[10] + row[15] / 1000,
         registered_at_s=row[11],
         synced_at_s=row[12],
         hlc=HlcStamp(row[13], row[14]),
+        print_asked_at_s=row[16],
     )

@@ -19,6 +19,7 @@ from kktd.model.receipt import Receipt
 from kktd.printers.shtrih.driver import ShtrihPrinter
 from kktd.receipts.answers import Answer, Ticket
 from kktd.receipts.desk import Desk, DeskRules
+from kktd.receipts.handover import Handover
 from kktd.receipts.lane import Lane, LaneRules
 from kktd.receipts.recovery import recover
 from kktd.receipts.waiters import Waiters
@@ -55,7 +56,7 @@ class TillBench:
     def _start(self) -> None:
         self.store = KillableStore(self._path)
         recover(self.store, self.clock, (POS_ID,))
-        self.waiters = Waiters()
+        self.waiters, handover = Waiters(), Handover()
         hlc = HybridClock(self.clock, self.store.read(receipts.highest_stamp))
         self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
         driver = ShtrihPrinter(self.port, self.clock, PrinterSettings())
@@ -67,6 +68,7 @@ class TillBench:
             LaneRules(auto_print_s=60, open_shift_on_sale=True, mark_documents=True),
             offline=lambda: False,
             registered=self._note_registered,
+            handover=handover,
         )
         self.desk = Desk(
             self.store,
@@ -76,6 +78,7 @@ class TillBench:
             self._rules,
             health=lambda: self.lane.health,
             wake_lane=lambda: None,
+            handover=handover,
         )
 
     def _note_registered(self) -> None:

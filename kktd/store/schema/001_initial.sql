@@ -6,6 +6,7 @@ CREATE TABLE receipts (
   pos_id TEXT NOT NULL,
   type TEXT NOT NULL CHECK (type IN ('sale', 'refund', 'correction')),
   created_at INTEGER NOT NULL,               -- s
+  created_ms INTEGER NOT NULL DEFAULT 0,     -- and 0..999 ms
   hlc_local_time INTEGER NOT NULL,           -- s
   hlc_logical_counter INTEGER NOT NULL,
   hlc_server_time INTEGER,                   -- s
@@ -16,7 +17,7 @@ CREATE TABLE receipts (
     ('accepted', 'printing', 'in_doubt', 'registered', 'printed', 'refused', 'cancelled')),
   held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),   -- waits for a person
   attempts INTEGER NOT NULL DEFAULT 0,
-  copy_asked INTEGER NOT NULL DEFAULT 0 CHECK (copy_asked IN (0, 1)),
+  print_asked_at INTEGER,                    -- s; a person wants the paper (again)
   problem TEXT,                              -- JSON: why it waits, is in doubt or was refused
 
   fn TEXT,
@@ -42,7 +43,7 @@ CREATE TABLE receipts (
 -- There is none on the hybrid clock: it rises with the rowid.
 CREATE INDEX receipts_unfinished ON receipts (hlc_local_time, hlc_logical_counter)
   WHERE unfinished = 1;
-CREATE INDEX receipts_copies ON receipts (fd) WHERE copy_asked = 1;
+CREATE INDEX receipts_copies ON receipts (fd) WHERE print_asked_at IS NOT NULL AND fd IS NOT NULL;
 CREATE INDEX receipts_to_deliver ON receipts (fn, fd)
   WHERE unfinished = 1 AND fd IS NOT NULL;
 CREATE UNIQUE INDEX receipts_document ON receipts (fn, fd) WHERE fd IS NOT NULL;
