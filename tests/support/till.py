@@ -1,4 +1,4 @@
-"""A whole till in one thread under a virtual clock: desk, store, lane, driver, wire, simulated printer.
+"""A whole till in one thread under a virtual clock, from the desk to the simulated printer.
 
 `crash()` is a kill: everything in memory is gone, the file and the FN stay.
 """
