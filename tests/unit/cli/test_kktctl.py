@@ -92,6 +92,7 @@ def test_a_receipt_is_shown_cancelled_and_printed(
     assert _run(bench, "receipt", "print", sold) == 0
     assert _run(bench, "receipt", "show", "nobody") == 1
     with bench.paused():
+        bench.sell()  # the lane is about to print this one; the next waits behind it
         waiting = bench.sell().body["receipt_id"]
         assert _run(bench, "receipt", "show", waiting) == 0
         assert "Do not ring it up again" in _last(capsys.readouterr().out)
