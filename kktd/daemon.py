@@ -10,8 +10,6 @@ import argparse
 import os
 import random
 import signal
-import socket
-import stat
 import sys
 import threading
 from pathlib import Path
@@ -21,32 +19,33 @@ import sdnotify
 from prometheus_client import CollectorRegistry
 
 from kktd import __version__, log
-from kktd.api import tls
 from kktd.api.app import build_api
-from kktd.api.call import Listener
-from kktd.api.server import ApiServer, Bound
+from kktd.api.listeners import open_listeners
+from kktd.api.server import ApiServer
 from kktd.api.snapshot import as_gauges, take
 from kktd.api.till import SyncJob, SyncView, Till
+from kktd.api.times import iso
 from kktd.clock import Clock, Deadline, HybridClock, SystemClock
 from kktd.config import Settings, load, require_complete
 from kktd.errors import AlreadyRunning, BadConfig, KktdError
 from kktd.events import Event
 from kktd.metrics import Metrics
-from kktd.model.states import NetworkMode
-from kktd.network.mode import ModeRules, Network
+from kktd.model.states import CircuitState, NetworkMode
+from kktd.network.mode import ModeChange, ModeRules, Network
 from kktd.network.prober import Prober, ProbeRules
 from kktd.ofd.body import Seller
 from kktd.ofd.breaker import Breaker, BreakerRules, Circuit
 from kktd.ofd.delivery import Delivery, DeliveryRules
 from kktd.ofd.pace import Pace, PaceRules
 from kktd.ofd.rest import RestChannel
+from kktd.ofd.runs import estimate_s
 from kktd.printers.registry import make_printer
 from kktd.receipts.desk import Desk, DeskRules
 from kktd.receipts.handover import Handover
 from kktd.receipts.lane import Lane, LaneRules
 from kktd.receipts.recovery import recover
 from kktd.receipts.waiters import Waiters
-from kktd.store import receipts
+from kktd.store import journal, receipts
 from kktd.store.leases import this_boot
 from kktd.store.store import Store
 from kktd.upkeep import Checkpointer
@@ -80,6 +79,7 @@ class Daemon:
         metrics.note_recovered(self.recovered.sessions)
         self._breaker = Breaker(clock, _breaker_rules(settings))
         self._network = Network(clock, ModeRules(), has_odoo=False)
+        self._network.subscribe(self._keep_mode_change)
         self._breaker.subscribe(lambda change: self._network.note_circuit(change.now))
         self._prober = Prober(
             _channel(settings, clock), self._network, clock, _probe_rules(settings)
@@ -109,6 +109,7 @@ class Daemon:
             offline=lambda: self._mode() is NetworkMode.OFFLINE,
             registered=self._delivery.wake,
             handover=handover,
+            sync_at=self._sync_at,
         )
         self._desk = Desk(
             self._store,
@@ -124,6 +125,7 @@ class Daemon:
             health=lambda: self._lane.health,
             wake_lane=lambda: self._workers["printer"].wake(),
             handover=handover,
+            sync_at=self._sync_at,
         )
         self._workers = self._make_workers()
         self._api = self._make_api()
@@ -212,9 +214,21 @@ class Daemon:
         self._metrics.attach(lambda: as_gauges(take(till)))
         return ApiServer(
             build_api(till),
-            _listeners(self._settings, self._clock),
+            open_listeners(self._settings, self._clock),
             max_connections=self._settings.api.max_connections,
         )
+
+    def _sync_at(self, position: int) -> str | None:
+        """For the cashier's answer: while the ОФД takes receipts, at the promised rate."""
+        closed = self._breaker.state is CircuitState.CLOSED
+        if not closed or self._mode() is NetworkMode.OFFLINE:
+            return None
+        return iso(self._clock.wall_s() + estimate_s(position))
+
+    def _keep_mode_change(self, change: ModeChange) -> None:
+        now_ms = int(self._clock.wall_s() * 1000)
+        facts = {"was": change.was, "now": change.now}
+        self._store.write(lambda db: journal.append(db, Event.NETWORK_MODE_CHANGE, now_ms, **facts))
 
     def _mode(self) -> NetworkMode:
         return self._network.snapshot().mode
@@ -302,41 +316,6 @@ def _delivery_rules(settings: Settings) -> DeliveryRules:
 
 def _probe_rules(settings: Settings) -> ProbeRules:
     return ProbeRules(settings.ofd.probe_interval_s, settings.ofd.timeout_ms)
-
-
-def _listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
-    api = settings.api
-    context = tls.ensure(settings.till.state_dir / "tls", api.names, clock)
-    bound = [
-        Bound(Listener.LAN, _tcp_socket(api.listen), context),
-        Bound(Listener.SOCKET, _unix_socket(api.socket)),
-    ]
-    if api.metrics:
-        bound.append(Bound(Listener.METRICS, _tcp_socket(api.metrics)))
-    return tuple(bound)
-
-
-def _tcp_socket(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((host.strip("[]"), int(port)))
-    return sock
-
-
-def _unix_socket(path: Path) -> socket.socket:
-    """Mode 0600 from the first moment: root alone."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
-        path.unlink()  # of a daemon that was killed; the database lock says it is not running
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        sock.bind(str(path))
-    finally:
-        os.umask(before)
-    return sock
 
 
 def _watchdog_interval_s() -> float:

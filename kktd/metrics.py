@@ -175,7 +175,7 @@ class Metrics:
                 if _number(facts, "circuit_failure_count"):
                     self._breaker_failures.labels(till).inc()
                 self._ofd_errors.labels(till, _error_code(facts.get("error"))).inc()
-            case Event.CIRCUIT_OPENED:
+            case Event.CIRCUIT_OPENED if facts.get("reason") != "probe_failed":
                 self._breaker_opens.labels(till).inc()
             case Event.SYNC_COMPLETE:
                 self._sync_seconds.labels(till).observe(_number(facts, "duration_seconds"))

@@ -5,6 +5,7 @@ The sentences are the API's (api/messages.py, Russian and English); `hint` and `
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -43,6 +44,15 @@ class Answer:
     def from_stored(cls, stored: tuple[int, dict[str, Any]]) -> Answer:
         status, row = stored
         return cls(status, row["body"], row["code"], row["hint"])
+
+
+SyncAt = Callable[[int], str | None]
+"""When the receipt at this place of the queue will be at the ОФД, ISO; None while nobody knows."""
+
+
+def never(_position: int) -> str | None:
+    """Nobody knows."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)

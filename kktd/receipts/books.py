@@ -19,6 +19,7 @@ from kktd.printers.base import PrinterStatus
 from kktd.receipts.answers import (
     Answer,
     ShiftTotals,
+    SyncAt,
     operation_answer,
     problem_of,
     receipt_answer,
@@ -45,7 +46,8 @@ def intent_from(status: PrinterStatus, mark: str | None) -> Intent:
 class Books:
     """Writes what the lane did.  One lane, one thread."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, sync_at: SyncAt) -> None:
+        self._sync_at = sync_at
         self._store = store
         self._clock = clock
 
@@ -285,7 +287,7 @@ class Books:
 
     def _present_answer(self, db: Db, receipt_id: str) -> Answer:
         stored = receipts.find(db, receipt_id)
-        return receipt_answer(stored, queue_place(db, stored))
+        return receipt_answer(stored, queue_place(db, stored, self._sync_at))
 
     def _keep(
         self, db: Db, event: Event, *, receipt_id: str | None = None, **facts: object

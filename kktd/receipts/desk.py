@@ -25,7 +25,15 @@ from kktd.events import Event
 from kktd.model.receipt import Cashier, Receipt
 from kktd.model.states import IN_FN, FiscalState, Step
 from kktd.printers.base import Shift
-from kktd.receipts.answers import Answer, QueuePlace, Ticket, operation_answer, receipt_answer
+from kktd.receipts.answers import (
+    Answer,
+    QueuePlace,
+    SyncAt,
+    Ticket,
+    never,
+    operation_answer,
+    receipt_answer,
+)
 from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth
 from kktd.receipts.waiters import Waiters
@@ -59,8 +67,10 @@ class Desk:
         health: Callable[[], LaneHealth],
         wake_lane: Callable[[], None],
         handover: Handover | None = None,
+        sync_at: SyncAt = never,
     ) -> None:
         self._handover = handover or Handover()
+        self._sync_at = sync_at
         self._store = store
         self._clock = clock
         self._hlc = hlc
@@ -178,7 +188,8 @@ class Desk:
 
     def answer(self, stored: StoredReceipt) -> Answer:
         """The answer to its POST in its present state."""
-        return receipt_answer(stored, self._store.read(lambda db: queue_place(db, stored)))
+        place = self._store.read(lambda db: queue_place(db, stored, self._sync_at))
+        return receipt_answer(stored, place)
 
     def cancel(self, receipt_id: str) -> StoredReceipt:
         """Withdraw a receipt that was not sent; raises NotFound, TooLate."""
@@ -281,8 +292,8 @@ class Desk:
         return int(self._clock.wall_s() * 1000)
 
 
-def queue_place(db: Db, stored: StoredReceipt) -> QueuePlace | None:
+def queue_place(db: Db, stored: StoredReceipt, sync_at: SyncAt) -> QueuePlace | None:
     """Where it stands among those on their way to the ОФД; None when it is not among them."""
     total = receipts.count_queued(db)
     ahead = receipts.count_ahead(db, stored)
-    return None if ahead is None else QueuePlace(ahead + 1, total)
+    return None if ahead is None else QueuePlace(ahead + 1, total, sync_at(ahead + 1))

@@ -14,7 +14,7 @@ from kktd.clock import Clock
 from kktd.errors import PrinterError, StaleState
 from kktd.model.states import FiscalState, OperationState
 from kktd.printers.base import FiscalPrinter, Paper, Shift
-from kktd.receipts.answers import operation_answer
+from kktd.receipts.answers import SyncAt, never, operation_answer
 from kktd.receipts.books import Books, intent_from, mark_of
 from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth, PrinterWatch
@@ -66,13 +66,14 @@ class Lane:
         offline: Callable[[], bool],
         registered: Callable[[], None],
         handover: Handover | None = None,
+        sync_at: SyncAt = never,
     ) -> None:
         """`handover` is the desk's too: without one a sale costs a commit more."""
         self._printer = printer
         self._store = store
         self._clock = clock
         self._waiters = waiters
-        self._books = Books(store, clock)
+        self._books = Books(store, clock, sync_at)
         self._handover = handover or Handover()
         self._watch = PrinterWatch(printer, clock)
         self._saga = Saga(printer, self._watch, self._books, clock, waiters, registered)
