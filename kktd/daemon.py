@@ -340,6 +340,10 @@ def main(argv: list[str] | None = None) -> int:
         log.configure(sys.stderr)
         log.event(Event.DAEMON_REFUSED, code=error.code, reason=str(error), facts=error.details)
         return EXIT_CONFIG if isinstance(error, BadConfig | AlreadyRunning) else 1
+    except OSError as error:  # an address that is taken, a folder that is not ours
+        log.configure(sys.stderr)
+        log.event(Event.DAEMON_REFUSED, code="OS_ERROR", reason=str(error))
+        return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.ask_stop())
     daemon.start()

@@ -109,6 +109,7 @@ address = "Москва, Тверская, 1"
 {extra}
 """
         )
+        self.environment: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.tokens: dict[str, str] = {}
 
@@ -127,7 +128,7 @@ address = "Москва, Тверская, 1"
                 [sys.executable, "-m", "kktd.daemon", "--config", str(self.config)],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **ENVIRONMENT},
+                env={**os.environ, **ENVIRONMENT, **self.environment},
             )
         deadline_s = time.monotonic() + READY_S
         while time.monotonic() < deadline_s:
