@@ -83,10 +83,11 @@ class _DescriptorPort:
         rest = memoryview(data)
         try:
             while rest:
-                _, writable, _ = select.select([], [fd], [], by.left_s())
-                if not writable:
-                    raise PortGone("the line takes no bytes")
-                rest = rest[os.write(fd, rest) :]
+                try:
+                    rest = rest[os.write(fd, rest) :]  # a line that is not full takes it at once
+                except BlockingIOError as error:
+                    if not select.select([], [fd], [], by.left_s())[1]:
+                        raise PortGone("the line takes no bytes") from error
         except OSError as error:
             raise self._gone(error) from error
 
