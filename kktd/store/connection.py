@@ -40,7 +40,7 @@ CHECK_CACHE: Final = ("cache_size", -32_768)  # an old file is checked in two th
 READER_PRAGMAS: Final = (
     ("trusted_schema", 0),
     ("mmap_size", 0),
-    ("cache_size", -1_024),
+    ("cache_size", -256),  # each of up to eight keeps it; a query reads a few pages
     ("query_only", 1),
 )
 
