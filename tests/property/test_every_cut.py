@@ -1,0 +1,80 @@
+"""One sale, cut after every byte of its conversation, both ways: one document, no person asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kktd.model.receipt import PaymentMethod
+from kktd.model.states import FiscalState
+from kktd.receipts.books import mark_of
+from tests.support.crash import Killed
+from tests.support.receipts import a_line, a_receipt
+from tests.support.till import TillBench
+
+LINES = pytest.mark.parametrize("hangs_up", [True, False], ids=["tcp and usb", "rs-232"])
+
+
+def _open(folder: Path, *, hangs_up: bool) -> TillBench:
+    till = TillBench(folder, capacity=10_000, max_unprinted=10_000, hangs_up=hangs_up)
+    till.sell(a_receipt())  # the shift is open, the printer known
+    return till
+
+
+def _sale_bytes(till: TillBench) -> dict[str, int]:
+    """Bytes of a whole sale, each way."""
+    sent, received = till.port.bytes_sent, till.port.bytes_received
+    till.sell(a_receipt())
+    return {
+        "to_device": till.port.bytes_sent - sent,
+        "to_host": till.port.bytes_received - received,
+    }
+
+
+def _check_one_document_each(till: TillBench, receipt_ids: Sequence[str]) -> None:
+    marks = Counter(one["mark"] for one in till.fn_receipts())
+    for receipt_id in receipt_ids:
+        stored = till.stored(receipt_id)
+        assert stored.state is FiscalState.PRINTED, (stored.state, stored.problem)
+        assert marks[mark_of(stored.id)] == 1
+    assert max(marks.values()) == 1
+
+
+@LINES
+@pytest.mark.parametrize("direction", ["to_device", "to_host"])
+def test_a_line_cut_after_any_byte_is_one_document(
+    tmp_path: Path, direction: str, hangs_up: bool
+) -> None:
+    till = _open(tmp_path, hangs_up=hangs_up)
+    size = _sale_bytes(till)[direction]
+    sold = []
+    for count in range(size + 1):
+        till.faults.add("printer", "cut_after", 1, bytes=count, direction=direction)
+        receipt = a_receipt(a_line(1_00 + count))
+        till.sell(receipt, seconds=40)
+        till.faults.clear()
+        till.run(3)
+        sold.append(receipt.id)
+    _check_one_document_each(till, sold)
+    till.close()
+
+
+@LINES
+def test_a_daemon_killed_after_any_byte_is_one_document(tmp_path: Path, hangs_up: bool) -> None:
+    till = _open(tmp_path, hangs_up=hangs_up)
+    size = sum(_sale_bytes(till).values())
+    sold = []
+    for count in range(1, size + 1, 3):  # every third: a kill costs a start
+        receipt = a_receipt(a_line(1_00 + count), payments={PaymentMethod.CASH: 500_00})
+        till.desk.leave(till.post(receipt))
+        till.port.die_in_bytes = count
+        with pytest.raises(Killed):
+            till.run(10)
+        till.crash()
+        till.run(5)
+        sold.append(receipt.id)
+    _check_one_document_each(till, sold)
+    till.close()
