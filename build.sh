@@ -92,7 +92,7 @@ check_units() {
 stage_static() {
     "$python" -m ruff format --check . &&
         "$python" -m ruff check . &&
-        "$python" -m mypy --strict kktd tests/hil &&
+        "$python" -m mypy --strict kktd tests benchmarks &&
         .venv/bin/shellcheck build.sh .ci/run && echo "shellcheck: clean" &&
         check_units
 }

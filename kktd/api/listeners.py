@@ -21,15 +21,15 @@ def open_listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
     api = settings.api
     context = tls.ensure(settings.till.state_dir / "tls", api.names, clock)
     bound = [
-        Bound(Listener.LAN, _tcp_socket(api.listen), context),
-        Bound(Listener.SOCKET, _unix_socket(api.socket)),
+        Bound(Listener.LAN, tcp_socket(api.listen), context),
+        Bound(Listener.SOCKET, unix_socket(api.socket)),
     ]
     if api.metrics:
-        bound.append(Bound(Listener.METRICS, _tcp_socket(api.metrics)))
+        bound.append(Bound(Listener.METRICS, tcp_socket(api.metrics)))
     return tuple(bound)
 
 
-def _tcp_socket(address: str) -> socket.socket:
+def tcp_socket(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -38,7 +38,7 @@ def _tcp_socket(address: str) -> socket.socket:
     return sock
 
 
-def _unix_socket(path: Path) -> socket.socket:
+def unix_socket(path: Path) -> socket.socket:
     """Mode 0600 from the first moment: root alone."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     if path.exists() and stat.S_ISSOCK(path.stat().st_mode):

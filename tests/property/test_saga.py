@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 
 from kktd.errors import KktdError
-from kktd.model.receipt import PaymentMethod
+from kktd.model.receipt import PaymentMethod, ReceiptId
 from kktd.model.states import IN_FN, FiscalState
 from kktd.receipts import saga, settle
 from kktd.receipts.books import mark_of
@@ -213,7 +213,7 @@ class Till(RuleBasedStateMachine):
         made = Counter(one["mark"] for one in self.till.fn_receipts())
         assert not [mark for mark, times in made.items() if times > 1], "a receipt twice in the FN"
         documents = {one["fd"]: one for one in self.till.fn_receipts()}
-        marks = {mark_of(receipt_id): receipt_id for receipt_id in self._all_ids()}
+        marks = {mark_of(ReceiptId(one)): one for one in self._all_ids()}
         assert set(made) <= set(marks), "the FN holds what nobody sold"
         for mark, receipt_id in marks.items():
             stored = self.till.stored(receipt_id)

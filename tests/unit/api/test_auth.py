@@ -15,8 +15,8 @@ import pytest
 from kktd.api import tls
 from kktd.api.app import ROUTES
 from kktd.api.call import Access, Route
+from kktd.api.listeners import unix_socket
 from kktd.clock import SystemClock
-from kktd.daemon import _unix_socket
 from kktd.store.tokens import Role
 from tests.support.api import SALE, ApiBench, UnixHttp, exchange
 
@@ -138,6 +138,6 @@ def test_no_answer_tells_what_runs_here_or_sets_a_cookie(bench: ApiBench) -> Non
 
 def test_the_daemons_socket_is_roots_alone(tmp_path: Path) -> None:
     path = tmp_path / "api.sock"
-    sock = _unix_socket(path)
+    sock = unix_socket(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     sock.close()
