@@ -117,6 +117,15 @@ def test_an_unknown_fault_is_answered_with_the_catalogue(bench: Bench, wanted: o
     assert bench.faults.as_json() == []
 
 
+def test_when_and_which_way_may_be_spelt_in_two_ways(bench: Bench) -> None:
+    power_cut = {"target": "printer", "fault": "power_cut", "command": "close_receipt"}
+    status, made = bench.call("POST", "/faults", {**power_cut, "after": True})
+    assert (status, made["when"]) == (201, "after")
+    cut = {"target": "printer", "fault": "cut_after", "bytes": 3, "direction": "device_to_host"}
+    status, made = bench.call("POST", "/faults", cut)
+    assert (status, made["direction"]) == (201, "to_host")
+
+
 def test_plug_takes_back_unplug(bench: Bench) -> None:
     bench.call("POST", "/faults", {"target": "printer", "fault": "unplug"})
     assert not bench.printer.is_up(0.0)

@@ -12,6 +12,15 @@ from rig.loopback import LoopbackServer, Reply, Request
 
 MENDS: Final = ("plug", "paper_in")  # posted like faults, and put an end to some
 
+WHENS: Final = ("before", "during", "after")
+DIRECTIONS: Final = {
+    "host_to_device": "to_device",
+    "to_printer": "to_device",
+    "device_to_host": "to_host",
+    "from_device": "to_host",
+    "from_printer": "to_host",
+}
+
 
 class Printer(Protocol):
     """What the control port asks of a simulated registrar."""
@@ -85,7 +94,7 @@ class ControlServer:
         if target == "printer" and name in MENDS:
             self._mend(name)
             return Reply(200, {"done": name})
-        fault = self._faults.add(target, name, wanted.pop("times", None), **wanted)
+        fault = self._faults.add(target, name, wanted.pop("times", None), **_spelt(wanted))
         return Reply(201, fault.as_json())
 
     def _clear_faults(self, request: Request) -> Reply:
@@ -156,3 +165,14 @@ def _catalogue() -> Mapping[str, object]:
 
 def _refused(status: int, text: str, **more: object) -> Reply:
     return Reply(status, {"error": text, **more})
+
+
+def _spelt(settings: dict[str, Any]) -> dict[str, Any]:
+    """Both ways of saying when and which way: `"before": true` is `"when": "before"`."""
+    spelt = {key: value for key, value in settings.items() if key not in WHENS}
+    for when in WHENS:
+        if settings.get(when):
+            spelt["when"] = when
+    if "direction" in spelt:
+        spelt["direction"] = DIRECTIONS.get(str(spelt["direction"]), spelt["direction"])
+    return spelt
