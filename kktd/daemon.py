@@ -7,21 +7,20 @@ Order of the stop: no new sales, the receipt in hand, callers answered, delivery
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import random
 import signal
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import sdnotify
 from prometheus_client import CollectorRegistry
 
 from kktd import __version__, log
-from kktd.api.app import build_api
-from kktd.api.listeners import open_listeners
-from kktd.api.server import ApiServer
 from kktd.api.snapshot import as_gauges, take
 from kktd.api.till import SyncJob, SyncView, Till
 from kktd.api.times import iso
@@ -37,7 +36,6 @@ from kktd.ofd.body import Seller
 from kktd.ofd.breaker import Breaker, BreakerRules, Circuit
 from kktd.ofd.delivery import Delivery, DeliveryRules
 from kktd.ofd.pace import Pace, PaceRules
-from kktd.ofd.rest import RestChannel
 from kktd.ofd.runs import estimate_s
 from kktd.printers.registry import make_printer
 from kktd.receipts.desk import Desk, DeskRules
@@ -51,6 +49,10 @@ from kktd.store.store import Store
 from kktd.upkeep import Checkpointer
 from kktd.worker import Worker
 
+if TYPE_CHECKING:
+    from kktd.api.server import ApiServer
+    from kktd.ofd.rest import RestChannel
+
 STOP_S: Final = 20.0  # for the receipt in hand
 API_STOP_S: Final = 6.0
 LANE_STEP_MAX_S: Final = 330.0  # 1 000 lines at the slowest command times
@@ -58,6 +60,8 @@ DELIVERY_STEP_MAX_S: Final = 90.0
 PROBE_STEP_MAX_S: Final = 30.0
 UPKEEP_STEP_MAX_S: Final = 60.0
 EXIT_CONFIG: Final = 78  # EX_CONFIG
+# FastAPI, uvicorn and requests are most of a start: they load while the database is checked.
+LOADED_BESIDE: Final = ("kktd.api.app", "kktd.api.listeners", "kktd.ofd.rest")
 
 
 class Daemon:
@@ -71,10 +75,10 @@ class Daemon:
         self._notifier = sdnotify.SystemdNotifier()
         self._stop = threading.Event()
         self._ready = False
-        channel = _channel(settings, clock)
         state_dir = settings.till.state_dir
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._store = Store(state_dir / "kktd.db")
+        self._store = _open_store(state_dir / "kktd.db")
+        channel = _channel(settings, clock)
         self.recovered = recover(self._store, clock, settings.till.pos_ids)
         metrics.note_recovered(self.recovered.sessions)
         self._breaker = Breaker(clock, _breaker_rules(settings))
@@ -196,6 +200,10 @@ class Daemon:
         }
 
     def _make_api(self) -> ApiServer:
+        from kktd.api.app import build_api
+        from kktd.api.listeners import open_listeners
+        from kktd.api.server import ApiServer
+
         till = Till(
             desk=self._desk,
             store=self._store,
@@ -282,7 +290,18 @@ class _Control:
 # ---- the settings, part by part ------------------------------------------------------------------
 
 
+def _open_store(file: Path) -> Store:
+    """Open and check it; on an old till that is a second of SQLite, which leaves a core free."""
+    with ThreadPoolExecutor(1, thread_name_prefix="open") as pool:
+        opening = pool.submit(Store, file)
+        for name in LOADED_BESIDE:
+            importlib.import_module(name)
+        return opening.result()
+
+
 def _channel(settings: Settings, clock: Clock) -> RestChannel:
+    from kktd.ofd.rest import RestChannel
+
     ofd = settings.ofd
     return RestChannel(
         ofd.url,
