@@ -216,7 +216,7 @@ class Till:
         while self.status()["current_queued"]:
             if time.monotonic() > until_s:
                 raise TimeoutError("receipts still wait for the ОФД")
-            time.sleep(0.05)
+            time.sleep(0.1)  # each look costs the till a little
 
     def kill(self) -> None:
         """kill -9: an unclean stop."""

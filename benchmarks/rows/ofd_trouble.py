@@ -13,8 +13,8 @@ from benchmarks.figures import BLOCK, ms, p95_s
 from benchmarks.harness import Row
 from benchmarks.till import a_rig, a_till
 
-BLOCKS: Final = 6
-WARM_UP: Final = 20
+BLOCKS: Final = 5
+WARM_UP: Final = 10
 
 
 def p95_while_the_ofd_hangs(folder: Path) -> Row:
