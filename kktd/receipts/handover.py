@@ -21,6 +21,7 @@ class Handover:
         self._lock = threading.Lock()
         self._make: Callable[[ReceiptId], Intent] | None = None
         self._begun: ReceiptId | None = None
+        self._intent: Intent | None = None
 
     def offer(self, make: Callable[[ReceiptId], Intent] | None) -> None:
         """`make` gives a receipt's intent; None: the lane is not idle, or the printer not ready."""
@@ -35,13 +36,13 @@ class Handover:
         with self._lock:
             if self._make is None or self._begun is not None:
                 return None
-            self._begun = receipt_id
-            return self._make(receipt_id)
+            self._begun, self._intent = receipt_id, self._make(receipt_id)
+            return self._intent
 
-    def holds(self, receipt_id: ReceiptId) -> bool:
-        """Whether it is stored as begun and nothing was sent."""
+    def find(self, receipt_id: ReceiptId) -> Intent | None:
+        """Its intent if it is stored as begun and nothing was sent."""
         with self._lock:
-            return self._begun == receipt_id
+            return self._intent if self._begun == receipt_id else None
 
     def drop(self, receipt_id: ReceiptId) -> None:
         """It was not stored, was given back, or is about to be sent."""

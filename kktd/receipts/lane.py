@@ -24,7 +24,7 @@ from kktd.receipts.waiters import Waiters
 from kktd.store import operations, receipts
 from kktd.store.connection import Db
 from kktd.store.operations import Operation, OperationKind
-from kktd.store.receipts import StoredReceipt
+from kktd.store.receipts import Intent, StoredReceipt
 from kktd.store.store import Store
 
 PROBE_S: Final = 2.0  # idle: is the printer still there, is paper back
@@ -104,7 +104,7 @@ class Lane:
         self._handover.offer(None)
         work = self._store.read(_find_work)
         printing = work.in_state(FiscalState.PRINTING)
-        self._saga.declare_doubt([one for one in printing if not self._handover.holds(one.id)])
+        self._saga.declare_doubt([one for one in printing if self._handover.find(one.id) is None])
         for stored in work.in_state(FiscalState.IN_DOUBT):
             return self._saga.settle(stored)
         for operation in work.operations:
@@ -130,8 +130,8 @@ class Lane:
                 self._shifts.run(operation)
                 return 0.0
         for stored in work.in_state(FiscalState.PRINTING):
-            if self._handover.holds(stored.id):
-                self._print_begun(stored)
+            if (intent := self._handover.find(stored.id)) is not None:
+                self._print_begun(stored, intent)
                 return 0.0
         for stored in work.in_state(FiscalState.ACCEPTED):
             if stored.held:
@@ -159,9 +159,8 @@ class Lane:
                 lambda receipt_id: intent_from(status, mark_of(receipt_id) if marks else None)
             )
 
-    def _print_begun(self, stored: StoredReceipt) -> None:
+    def _print_begun(self, stored: StoredReceipt, intent: Intent) -> None:
         """If the printer is still as its intent says; else nothing was sent, and it waits again."""
-        intent, _ = self._books.find_intent(stored)
         try:
             status = self._watch.status()
         except PrinterError:
