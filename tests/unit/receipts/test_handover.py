@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kktd.errors import StoreUnavailable
 from kktd.model.states import FiscalState
 from kktd.receipts.books import mark_of
 from tests.support.receipts import a_receipt
@@ -69,6 +70,24 @@ def test_a_document_of_others_in_between_gets_the_receipt_a_new_intent(idle: Til
     assert stored.attempts == 2
     assert stored.document is not None
     assert stored.document.fd == made.fd + 1
+
+
+def test_an_outcome_that_was_not_stored_is_a_doubt_and_never_a_second_receipt(
+    idle: TillBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = a_receipt()
+    idle.desk.leave(idle.post(receipt))
+
+    def fail(*_: object, **__: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(idle.lane._books, "confirm", fail)
+        with pytest.raises(StoreUnavailable):
+            idle.run(1)
+    idle.run(10)
+    assert idle.stored(receipt.id).state is FiscalState.PRINTED
+    assert [one["mark"] for one in idle.fn_receipts()].count(mark_of(receipt.id)) == 1
 
 
 def test_a_receipt_that_is_not_stored_leaves_the_lane_free(idle: TillBench) -> None:
