@@ -137,9 +137,8 @@ class Daemon:
     # ---- life -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Workers, listeners, READY."""
-        for worker in self._workers.values():
-            worker.start()
+        """The printer's worker, listeners, READY; what sends to the ОФД begins when sales may."""
+        self._workers["printer"].start()
         self._api.start()
         self._ready = True
         self._tell_systemd(f"READY=1\nSTATUS={self._status_line()}")
@@ -149,6 +148,9 @@ class Daemon:
             in_doubt=self.recovered.in_doubt,
             queued=self.recovered.queued,
         )
+        for name, worker in self._workers.items():
+            if name != "printer":
+                worker.start()
 
     def run(self) -> None:
         """Pet systemd's watchdog while every worker is on time, until asked to stop."""
@@ -281,6 +283,9 @@ class _Control:
     def force(self, *, ignore_backoff: bool, user: str) -> SyncJob:
         job = self._delivery.request_sync(user, force=ignore_backoff)
         return SyncJob(job.job_id, job.estimated_duration_s)
+
+    def wake(self) -> None:
+        self._delivery.wake()
 
     def reset_breaker(self, *, user: str) -> Circuit:
         self._breaker.reset()
