@@ -34,6 +34,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--timezone", default="Europe/Moscow", help="of the registrar's clock")
     parser.add_argument("--inn", default="9706048530", help="the registrar's owner")
     parser.add_argument("--baud", type=int, help="pace bytes as this speed would")
+    parser.add_argument(
+        "--protocol", choices=("auto", "1", "2"), default="auto", help="auto: the first byte says"
+    )
     parser.add_argument("--real-time", action="store_true", help="commands take their time")
     return parser.parse_args(argv)
 
@@ -61,6 +64,7 @@ def start(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> dict[st
         clock=clock,
         inn=arguments.inn,
         baud=arguments.baud,
+        protocol=arguments.protocol,
         fast=not arguments.real_time,
         fsync=False,  # kill -9 is survived without it, and that is what the rig promises
     )

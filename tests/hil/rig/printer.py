@@ -21,7 +21,8 @@ from typing import Any, Final
 from rig import tlv
 from rig.faults import Faults
 from rig.fn import TYPES, Document
-from rig.link import Link, LinkOptions
+from rig.line import PROTOCOL_1, LinkOptions
+from rig.link2 import AnyLink
 from rig.memory import Memory
 from rig.registrar import Registrar
 from rig.shtrih_settings import FISCAL, REGION, Cell, Settings
@@ -52,7 +53,7 @@ def registration_number(ordinal: str, inn: str, serial: str) -> str:
 class SimulatedPrinter:
     """One till.  `state_dir` None keeps it in RAM; else it outlives the process.
 
-    Keyword options are the fields of till.Options and link.LinkOptions, and: `fn_number`,
+    Keyword options are the fields of till.Options and line.LinkOptions, and: `fn_number`,
     `serial`, `inn`, `tax_systems` (bits), `tables` (cells of tables changed at the factory),
     `fsync`.  `clock` gives naive local time.
     """
@@ -82,6 +83,8 @@ class SimulatedPrinter:
             (FISCAL, 1, 5): str(tax_systems),
             (REGION, 1, 7): "0",  # the real one was told not to print
         }
+        line: LinkOptions = _pick(LinkOptions, options)
+        options.setdefault("protocol_2", line.protocol != PROTOCOL_1)
         self._memory = Memory(None if state_dir is None else state_dir / MEMORY_FILE, fsync=fsync)
         self.till = Till(
             self._memory,
@@ -91,7 +94,7 @@ class SimulatedPrinter:
             _pick(Options, options),
         )
         self.registrar = Registrar(self.till, faults)
-        self.link = Link(self.registrar, faults, _pick(LinkOptions, options))
+        self.link = AnyLink(self.registrar, faults, line)
         if options:
             raise TypeError(f"unknown options {sorted(options)}")
 

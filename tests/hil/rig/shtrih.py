@@ -26,6 +26,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--real-time", action="store_true", help="commands take their time")
     parser.add_argument("--print-ms", type=int, default=0, help="printing of one document")
     parser.add_argument("--stray-ff", action="store_true", help="RNDIS: FF after the host's ACK")
+    parser.add_argument(
+        "--protocol", choices=("auto", "1", "2"), default="auto", help="auto: the first byte says"
+    )
     parser.add_argument("--vat-bytes", choices=("standard", "nano"), default="nano")
     parser.add_argument("--no-fsync", action="store_true", help="faster; survives kill -9 only")
     parser.add_argument("--control", metavar="PORT", type=int, help="HTTP control port")
@@ -50,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         print_ms=arguments.print_ms,
         stray_ff=arguments.stray_ff,
         vat_bytes=arguments.vat_bytes,
+        protocol=arguments.protocol,
     )
     ready: dict[str, object] = {"ready": "shtrih", "fn": printer.fn_status()["fn"]}
     closers = [printer.close]

@@ -22,8 +22,9 @@ MODEL_NANO_F: Final = 152
 NAME: Final = "ШТРИХ-НАНО-Ф"
 BAUD_115200: Final = 6
 # receipt optical sensor, cover, receipt lever, cutter, drawer sensor, 22 non-fiscal documents,
-# 36 6Bh, 43 ФН, 45 tag autoprint, 47 ФФД 1.1, 48 corrections by 8Dh; protocol 2 is not there yet
+# 36 6Bh, 43 ФН, 45 tag autoprint, 47 ФФД 1.1, 48 corrections by 8Dh
 MODEL_FLAGS: Final = sum(1 << bit for bit in (1, 3, 4, 6, 13, 15, 22, 36, 43, 45, 47, 48))
+PROTOCOL_2_FLAG: Final = 1 << 28
 
 
 def short_status(till: Till, _request: Request) -> bytes:
@@ -72,12 +73,13 @@ def device_type(_till: Till, _request: Request) -> bytes:
     return bytes([0, 0, 1, 14, MODEL_NANO_F, 0]) + NAME.encode("cp1251")
 
 
-def model_parameters(_till: Till, request: Request) -> bytes:
+def model_parameters(till: Till, request: Request) -> bytes:
     """F7h type 1, all 38 bytes."""
     if request.number(1, 1) != 1:
         raise Refused(0x33)
+    flags = MODEL_FLAGS | (PROTOCOL_2_FLAG if till.options.protocol_2 else 0)
     return (
-        le(MODEL_FLAGS, 8)
+        le(flags, 8)
         + bytes([12, 24, 1, 12, 16, 0, 0])
         + le(0, 4)
         + le(30, 4)

@@ -45,6 +45,7 @@ class Options:
     ofd_wait_days: int = 30  # FN refuses with 15h beyond this
     ofd_online: bool = False  # the till delivers by itself and gets a ticket at once
     reading_is_mode_1: bool = False  # FF3A..FF3B shows mode 1 until the end (desktop models)
+    protocol_2: bool = True  # F7h says so (model bit 28); follows LinkOptions.protocol
     print_ms: int = 0  # submode 5 after a document
 
 
