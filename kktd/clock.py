@@ -79,21 +79,25 @@ class HybridClock:
         self._clock = clock
         self._last = last
         self._latest_s: int | None = None
+        self._told_at_s = 0.0  # monotonic: the limit grows with the time since
         self._lock = threading.Lock()
 
     def believe_until(self, latest_s: int | None) -> None:
         """Take no wall clock past this for true, so that one day in 2036 does not stick.
 
-        `latest_s` is the printer's clock and a day; None believes everything.
+        `latest_s` is the printer's clock and a day; it grows with the time that passes, so that a
+        printer that is away for days holds nothing up.  None believes everything.
         """
         with self._lock:
             self._latest_s = latest_s
+            self._told_at_s = self._clock.monotonic_s()
 
     def tick(self) -> HlcStamp:
         """The next stamp; a wall clock behind, or too far ahead, only raises the counter."""
         now_s = int(self._clock.wall_s())
         with self._lock:
-            believed = self._latest_s is None or now_s <= self._latest_s
+            passed_s = self._clock.monotonic_s() - self._told_at_s
+            believed = self._latest_s is None or now_s <= self._latest_s + passed_s
             if believed and now_s > self._last.local_time_s:
                 self._last = HlcStamp(now_s, 0)
             else:

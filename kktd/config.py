@@ -29,10 +29,15 @@ def _setting(
     most: float | None = None,
     choices: tuple[str, ...] | None = None,
     form: str | None = None,
+    live: bool = False,
+    secret: bool = False,
 ) -> Any:
-    """`form` is a pattern a text, or each text of a list, has to match whole."""
+    """`form` is a pattern a text, or each text of a list, has to match whole.
+
+    `live`: a reload applies it, without a restart.  `secret`: never shown.
+    """
     rule = {"sentence": sentence, "least": least, "most": most, "choices": choices, "form": form}
-    return field(default=default, metadata=rule)
+    return field(default=default, metadata=rule | {"live": live, "secret": secret})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,11 @@ class ApiSettings:
         "Names and addresses in the certificate.", ("pos-001.local",), form=r"[\w.:-]{1,253}"
     )
     origins: tuple[str, ...] = _setting(
-        "Origins a browser may call from.", (), form=r"https?://[\w.:\[\]-]{1,253}"
+        "Origins a browser may call from.", (), form=r"https?://[\w.:\[\]-]{1,253}", live=True
     )
-    open_reading: bool = _setting("Health, buffer status and metrics need no token.", True)
+    open_reading: bool = _setting(
+        "Health, buffer status and metrics need no token.", True, live=True
+    )
     max_connections: int = _setting("Connections at once.", 256, least=16, most=4096)
 
 
@@ -69,22 +76,33 @@ class PrinterSettings:
         "serial:///dev/kkt",
         form=rf"serial:///[^\s?]+(\?\S*)?|tcp://{ADDRESS}(\?\S*)?",
     )
-    password: int = _setting("System administrator's password.", 30, least=0, most=99_999_999)
+    protocol: str = _setting(
+        "Low level of a Shtrih-M till; auto finds out by ENQ and sync.",
+        "auto",
+        choices=("auto", "1", "2"),
+    )
+    password: int = _setting(
+        "System administrator's password.", 30, least=0, most=99_999_999, secret=True
+    )
     print_timeout_ms: int = _setting(
-        "How long a sale waits for the FN.", 10_000, least=1_000, most=60_000
+        "How long a sale waits for the FN.", 10_000, least=1_000, most=60_000, live=True
     )
     max_unprinted: int = _setting(
-        "Receipts that may wait for a printer that is away.", 10, least=1, most=1_000
+        "Receipts that may wait for a printer that is away.", 10, least=1, most=1_000, live=True
     )
-    auto_print_s: int = _setting("Older receipts ask before they print.", 60, least=5, most=3_600)
-    mark_documents: bool = _setting("Store the receipt id in tag 1084.", True)
-    open_shift_on_sale: bool = _setting("The first sale opens the shift.", True)
+    auto_print_s: int = _setting(
+        "Older receipts ask before they print.", 60, least=5, most=3_600, live=True
+    )
+    mark_documents: bool = _setting("Store the receipt id in tag 1084.", True, live=True)
+    open_shift_on_sale: bool = _setting("The first sale opens the shift.", True, live=True)
     ffd: str = _setting("Format of fiscal documents.", "1.05", choices=("1.05", "1.2"))
 
 
 @dataclass(frozen=True, slots=True)
 class BufferSettings:
-    capacity: int = _setting("Receipts that may wait for the ОФД.", 200, least=1, most=10_000)
+    capacity: int = _setting(
+        "Receipts that may wait for the ОФД.", 200, least=1, most=10_000, live=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +114,24 @@ class OfdSettings:
     )
     token_file: str = _setting("File with the bearer token.", "", form=FILE)
     ca_file: str = _setting("CA bundle of the ОФД; empty for the system's.", "", form=FILE)
-    timeout_ms: int = _setting("Whole exchange with the ОФД.", 10_000, least=500, most=60_000)
-    sync_interval_s: int = _setting("Scheduled sync.", 300, least=5, most=3_600)
-    sync_batch_size: int = _setting(
-        "Receipts between two looks at the lock.", 20, least=1, most=200
+    timeout_ms: int = _setting(
+        "Whole exchange with the ОФД.", 10_000, least=500, most=60_000, live=True
     )
-    max_attempts: int = _setting("Counted attempts before the DLQ.", 20, least=1, most=1_000)
-    backoff_initial_ms: int = _setting("First wait after a failure.", 5_000, least=10, most=60_000)
-    backoff_max_ms: int = _setting("Longest wait.", 300_000, least=10, most=3_600_000)
+    sync_interval_s: int = _setting("Scheduled sync.", 300, least=5, most=3_600, live=True)
+    sync_batch_size: int = _setting(
+        "Receipts between two looks at the lock.", 20, least=1, most=200, live=True
+    )
+    max_attempts: int = _setting(
+        "Counted attempts before the DLQ.", 20, least=1, most=1_000, live=True
+    )
+    backoff_initial_ms: int = _setting(
+        "First wait after a failure.", 5_000, least=10, most=60_000, live=True
+    )
+    backoff_max_ms: int = _setting("Longest wait.", 300_000, least=10, most=3_600_000, live=True)
     breaker_failures: int = _setting("Failures in a row that open it.", 5, least=1, most=100)
     breaker_open_s: int = _setting("How long it stays open.", 60, least=1, most=3_600)
-    probe_interval_s: int = _setting("Network probe.", 30, least=1, most=600)
-    recheck_s: int = _setting("Look again after 401/403.", 300, least=5, most=3_600)
+    probe_interval_s: int = _setting("Network probe.", 30, least=1, most=600, live=True)
+    recheck_s: int = _setting("Look again after 401/403.", 300, least=5, most=3_600, live=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +164,9 @@ class Settings:
         return TaxSystem[self.organisation.tax_system.upper()]
 
 
-_SECTIONS: Final = {part.name: type(part.default) for part in dataclasses.fields(Settings)}
+SECTIONS: Final[dict[str, Any]] = {
+    part.name: type(part.default) for part in dataclasses.fields(Settings)
+}
 
 
 def load(path: Path) -> Settings:
@@ -171,10 +197,38 @@ def parse(text: str) -> Settings:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadConfig("not TOML", reason=str(error)) from error  # the reason names the line
-    strange = sorted(set(data) - set(_SECTIONS))
+    try:
+        return _check(data)
+    except BadConfig as error:
+        line = line_of(text, str(error.details.get("key", "")))
+        if line is not None:
+            error.details["line"] = line
+        raise
+
+
+def line_of(text: str, key: str) -> int | None:
+    """Where `section.key`, or the section, is set, counted from 1; None where it is not found."""
+    wanted, _, name = key.partition(".")
+    section, found = "", None
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([\w-]+)\s*\]", line):
+            section = header[1]
+            if section == wanted and not name:
+                return number
+        elif setting := re.match(r"\s*([\w-]+)(?:\s*\.\s*([\w-]+))?\s*=", line):
+            here = (
+                f"{section}.{setting[1]}" if section else ".".join(filter(None, setting.groups()))
+            )
+            if here == key:
+                found = found or number
+    return found
+
+
+def _check(data: dict[str, Any]) -> Settings:
+    strange = sorted(set(data) - set(SECTIONS))
     if strange:
-        raise BadConfig("unknown section", key=strange[0], known=sorted(_SECTIONS))
-    sections = {name: _section(name, kind, data.get(name, {})) for name, kind in _SECTIONS.items()}
+        raise BadConfig("unknown section", key=strange[0], known=sorted(SECTIONS))
+    sections = {name: _section(name, kind, data.get(name, {})) for name, kind in SECTIONS.items()}
     settings = Settings(**sections)
     try:
         settings.zone  # noqa: B018 - raises for an unknown zone

@@ -7,51 +7,47 @@ Order of the stop: no new sales, the receipt in hand, callers answered, delivery
 from __future__ import annotations
 
 import argparse
-import importlib
-import os
 import random
 import signal
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import sdnotify
 from prometheus_client import CollectorRegistry
 
-from kktd import __version__, log
+from kktd import __version__, log, wiring
 from kktd.api.snapshot import as_gauges, take
 from kktd.api.till import SyncJob, SyncView, Till
 from kktd.api.times import iso
-from kktd.clock import Clock, Deadline, HybridClock, SystemClock
-from kktd.config import Settings, load, require_complete
-from kktd.errors import AlreadyRunning, BadConfig, KktdError
+from kktd.clock import Clock, Deadline, SystemClock
+from kktd.config import BufferSettings, Settings, load, require_complete
+from kktd.errors import AlreadyRunning, BadConfig, KktdError, StoreUnavailable
 from kktd.events import Event
 from kktd.metrics import Metrics
 from kktd.model.states import CircuitState, NetworkMode
 from kktd.network.mode import ModeChange, ModeRules, Network
-from kktd.network.prober import Prober, ProbeRules
-from kktd.ofd.body import Seller
-from kktd.ofd.breaker import Breaker, BreakerRules, Circuit
-from kktd.ofd.delivery import Delivery, DeliveryRules
-from kktd.ofd.pace import Pace, PaceRules
+from kktd.network.prober import Prober
+from kktd.ofd.breaker import Breaker, Circuit
+from kktd.ofd.delivery import Delivery
+from kktd.ofd.pace import Pace
 from kktd.ofd.runs import estimate_s
 from kktd.printers.registry import make_printer
-from kktd.receipts.desk import Desk, DeskRules
+from kktd.receipts.desk import Desk
 from kktd.receipts.handover import Handover
-from kktd.receipts.lane import Lane, LaneRules
+from kktd.receipts.lane import Lane
 from kktd.receipts.recovery import recover
+from kktd.receipts.reminder import CapacityReminder
 from kktd.receipts.waiters import Waiters
+from kktd.reload import Reloader
 from kktd.store import journal, receipts
 from kktd.store.leases import this_boot
-from kktd.store.store import Store
 from kktd.upkeep import Checkpointer
 from kktd.worker import Worker
 
 if TYPE_CHECKING:
     from kktd.api.server import ApiServer
-    from kktd.ofd.rest import RestChannel
 
 STOP_S: Final = 20.0  # for the receipt in hand
 API_STOP_S: Final = 6.0
@@ -59,16 +55,20 @@ LANE_STEP_MAX_S: Final = 330.0  # 1 000 lines at the slowest command times
 DELIVERY_STEP_MAX_S: Final = 90.0
 PROBE_STEP_MAX_S: Final = 30.0
 UPKEEP_STEP_MAX_S: Final = 60.0
+SETTINGS_STEP_MAX_S: Final = 30.0
+STILL_PRINTING_S: Final = 1.0  # how often systemd hears that the receipt in hand goes on
+EXTEND_US: Final = 15_000_000  # past the listeners' and the database's end
 EXIT_CONFIG: Final = 78  # EX_CONFIG
-# FastAPI, uvicorn and requests are most of a start: they load while the database is checked.
-LOADED_BESIDE: Final = ("kktd.api.app", "kktd.api.listeners", "kktd.ofd.rest")
 
 
 class Daemon:
     """One till.  `start`, then `run` until asked to stop, then `stop`."""
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
-        """Opens and recovers the database.  Raises AlreadyRunning, StoreError, BadConfig."""
+    def __init__(self, file: Path, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+        """Opens and recovers the database; `file` is what `settings` were read from.
+
+        Raises AlreadyRunning, StoreError, BadConfig.
+        """
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
@@ -77,59 +77,65 @@ class Daemon:
         self._ready = False
         state_dir = settings.till.state_dir
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._store = _open_store(state_dir / "kktd.db")
-        channel = _channel(settings, clock)
+        self._store = wiring.open_store(state_dir / "kktd.db")
+        channel = wiring.channel(settings, clock)
         self.recovered = recover(self._store, clock, settings.till.pos_ids)
         metrics.note_recovered(self.recovered.sessions)
-        self._breaker = Breaker(clock, _breaker_rules(settings))
+        self._breaker = Breaker(clock, wiring.breaker_rules(settings))
         self._network = Network(clock, ModeRules(), has_odoo=False)
         self._network.subscribe(self._keep_mode_change)
         self._breaker.subscribe(lambda change: self._network.note_circuit(change.now))
         self._prober = Prober(
-            _channel(settings, clock), self._network, clock, _probe_rules(settings)
+            wiring.channel(settings, clock), self._network, clock, wiring.probe_rules(settings)
         )
+        self._pace = Pace(wiring.pace_rules(settings), random.SystemRandom().random)
         self._delivery = Delivery(
             self._store,
             channel,
             self._breaker,
-            Pace(_pace_rules(settings), random.SystemRandom().random),
+            self._pace,
             clock,
             this_boot(),
             settings.till.pos_ids[0],
-            _delivery_rules(settings),
+            wiring.delivery_rules(settings),
             wake_worker=lambda: self._workers["delivery"].wake(),
         )
+        hlc = wiring.hybrid_clock(clock, self._store.read(receipts.highest_stamp))
         waiters, handover = Waiters(), Handover()
         self._lane = Lane(
             make_printer(settings.printer, clock),
             self._store,
             clock,
             waiters,
-            LaneRules(
-                settings.printer.auto_print_s,
-                settings.printer.open_shift_on_sale,
-                settings.printer.mark_documents,
-            ),
+            wiring.lane_rules(settings),
             offline=lambda: self._mode() is NetworkMode.OFFLINE,
             registered=self._delivery.wake,
             handover=handover,
             sync_at=self._sync_at,
+            status_read=lambda status: wiring.believe(hlc, status, settings.zone),
         )
         self._desk = Desk(
             self._store,
             clock,
-            HybridClock(clock, self._store.read(receipts.highest_stamp)),
+            hlc,
             waiters,
-            DeskRules(
-                settings.till.pos_ids,
-                settings.buffer.capacity,
-                settings.printer.max_unprinted,
-                settings.printer.open_shift_on_sale,
-            ),
+            wiring.desk_rules(settings),
             health=lambda: self._lane.health,
             wake_lane=lambda: self._workers["printer"].wake(),
             handover=handover,
             sync_at=self._sync_at,
+        )
+        self._reminder = CapacityReminder(
+            clock, self._store, BufferSettings().capacity, lambda: self._settings.buffer.capacity
+        )
+        self._reloader = Reloader(
+            file,
+            settings,
+            clock,
+            self._store,
+            use=self._use,
+            token_changed=self._delivery.settings_changed,
+            tell_systemd=self._tell_systemd,
         )
         self._workers = self._make_workers()
         self._api = self._make_api()
@@ -154,7 +160,7 @@ class Daemon:
 
     def run(self) -> None:
         """Pet systemd's watchdog while every worker is on time, until asked to stop."""
-        interval_s = _watchdog_interval_s()
+        interval_s = wiring.watchdog_interval_s()
         while not self._stop.wait(interval_s):
             late = [name for name, on_time in self._on_time().items() if not on_time]
             if late:
@@ -167,6 +173,10 @@ class Daemon:
         """From a signal handler."""
         self._stop.set()
 
+    def ask_reload(self) -> None:
+        """From a signal handler."""
+        self._reloader.ask()
+
     def stop(self) -> None:
         """Finish the receipt in hand, answer its caller, keep everything."""
         by = Deadline.after_ms(self._clock, STOP_S * 1000)
@@ -177,7 +187,7 @@ class Daemon:
         self._lane.stopping = True
         for worker in self._workers.values():
             worker.ask_stop()
-        finished = self._workers["printer"].join(by.left_s())
+        finished = self._finish_receipt(by)
         self._api.stop(Deadline.after_ms(self._clock, API_STOP_S * 1000))
         delivered = self._workers["delivery"].join(by.left_s())
         if delivered:
@@ -187,6 +197,23 @@ class Daemon:
             self._store.close()
         # Else a thread still talks to a device: what it does is settled at the next start.
 
+    def _finish_receipt(self, by: Deadline) -> bool:
+        """Whether the lane ended.  A receipt is waited for past `by`, and systemd is told so."""
+        longest = Deadline.after_ms(self._clock, LANE_STEP_MAX_S * 1000)
+        while not self._workers["printer"].join(STILL_PRINTING_S):
+            printing = self._is_printing()
+            if longest.passed() or (by.passed() and not printing):
+                return False
+            if printing:
+                self._tell_systemd(f"EXTEND_TIMEOUT_USEC={EXTEND_US}")
+        return True
+
+    def _is_printing(self) -> bool:
+        try:
+            return self._store.read(receipts.count_printing) > 0
+        except StoreUnavailable:
+            return False
+
     # ---- parts ------------------------------------------------------------------------------
 
     def _make_workers(self) -> dict[str, Worker]:
@@ -194,7 +221,11 @@ class Daemon:
             "printer": (self._lane.step, LANE_STEP_MAX_S),
             "delivery": (self._delivery.step, DELIVERY_STEP_MAX_S),
             "network": (self._prober.step, PROBE_STEP_MAX_S),
-            "upkeep": (Checkpointer(self._store).step, UPKEEP_STEP_MAX_S),
+            "upkeep": (
+                wiring.together(Checkpointer(self._store).step, self._reminder.step),
+                UPKEEP_STEP_MAX_S,
+            ),
+            "settings": (self._reloader.step, SETTINGS_STEP_MAX_S),
         }
         return {
             name: Worker(name, step, self._clock, step_max_s)
@@ -220,6 +251,7 @@ class Daemon:
             version=__version__,
             workers=self._on_time,
             ready=lambda: self._ready,
+            capacity_reminder=lambda: self._reminder.due,
         )
         self._metrics.attach(lambda: as_gauges(take(till)))
         return ApiServer(
@@ -227,6 +259,17 @@ class Daemon:
             open_listeners(self._settings, self._clock),
             max_connections=self._settings.api.max_connections,
         )
+
+    def _use(self, settings: Settings) -> None:
+        """What a reload swaps, each set whole; the lane takes its own between two receipts."""
+        self._settings = settings
+        self._desk.rules = wiring.desk_rules(settings)
+        self._lane.use(wiring.lane_rules(settings))
+        self._delivery.rules = wiring.delivery_rules(settings)
+        self._pace.rules = wiring.pace_rules(settings)
+        self._prober.rules = wiring.probe_rules(settings)
+        for worker in ("printer", "delivery", "network"):
+            self._workers[worker].wake()
 
     def _sync_at(self, position: int) -> str | None:
         """For the cashier's answer: while the ОФД takes receipts, at the promised rate."""
@@ -270,7 +313,9 @@ class Daemon:
         printer = "printer ready" if health.ready else f"printer: {health.remedy}"
         queued = self._store.read(receipts.count_queued)
         capacity = self._settings.buffer.capacity
-        return f"{printer}, buffer {queued}/{capacity}, ОФД {self._mode()}"
+        line = f"{printer}, buffer {queued}/{capacity}, ОФД {self._mode()}"
+        refused = self._reloader.refused
+        return f"{line}, settings refused: {refused}" if refused else line
 
 
 class _Control:
@@ -292,62 +337,6 @@ class _Control:
         return self._breaker.snapshot()
 
 
-# ---- the settings, part by part ------------------------------------------------------------------
-
-
-def _open_store(file: Path) -> Store:
-    """Open and check it; on an old till that is a second of SQLite, which leaves a core free."""
-    with ThreadPoolExecutor(1, thread_name_prefix="open") as pool:
-        opening = pool.submit(Store, file)
-        for name in LOADED_BESIDE:
-            importlib.import_module(name)
-        return opening.result()
-
-
-def _channel(settings: Settings, clock: Clock) -> RestChannel:
-    from kktd.ofd.rest import RestChannel
-
-    ofd = settings.ofd
-    return RestChannel(
-        ofd.url,
-        lambda: Path(ofd.token_file).read_text(encoding="utf-8"),
-        Seller(
-            settings.organisation.inn,
-            settings.organisation.address,
-            settings.tax_system,
-            settings.zone,
-        ),
-        clock,
-        ofd.ca_file or None,
-    )
-
-
-def _breaker_rules(settings: Settings) -> BreakerRules:
-    return BreakerRules(settings.ofd.breaker_failures, settings.ofd.breaker_open_s)
-
-
-def _pace_rules(settings: Settings) -> PaceRules:
-    ofd = settings.ofd
-    return PaceRules(
-        ofd.max_attempts, ofd.backoff_initial_ms / 1000, ofd.backoff_max_ms / 1000, ofd.recheck_s
-    )
-
-
-def _delivery_rules(settings: Settings) -> DeliveryRules:
-    ofd = settings.ofd
-    return DeliveryRules(ofd.timeout_ms, ofd.sync_interval_s, ofd.sync_batch_size)
-
-
-def _probe_rules(settings: Settings) -> ProbeRules:
-    return ProbeRules(settings.ofd.probe_interval_s, settings.ofd.timeout_ms)
-
-
-def _watchdog_interval_s() -> float:
-    """Half of what systemd allows; a few seconds without it, for the status line."""
-    usec = os.environ.get("WATCHDOG_USEC", "")
-    return int(usec) / 2_000_000 if usec.isdigit() else 5.0
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run until SIGTERM; the exit status says whether a restart can help."""
     parser = argparse.ArgumentParser(prog="kktd", description="Fiscal adapter of a till")
@@ -359,7 +348,7 @@ def main(argv: list[str] | None = None) -> int:
         require_complete(settings)
         metrics = Metrics(CollectorRegistry(), settings.till.pos_ids)
         log.configure(sys.stderr, metrics.observe)
-        daemon = Daemon(settings, SystemClock(), metrics)
+        daemon = Daemon(options.config, settings, SystemClock(), metrics)
     except KktdError as error:
         log.configure(sys.stderr)
         log.event(Event.DAEMON_REFUSED, code=error.code, reason=str(error), facts=error.details)
@@ -370,6 +359,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.ask_stop())
+    signal.signal(signal.SIGHUP, lambda *_: daemon.ask_reload())
     daemon.start()
     daemon.run()
     daemon.stop()

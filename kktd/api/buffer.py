@@ -73,6 +73,7 @@ def _alerts(seen: Snapshot, language: Language) -> list[dict[str, str]]:
         (8 * HOUR_S < unsent_s <= 20 * DAY_S, "P2", "unsent_8_hours"),
         (seen.circuit.state is not CircuitState.CLOSED, "P2", "ofd_away"),
         (seen.reading.dlq > 0, "P2", "dlq"),
+        (seen.capacity_reminder, "P3", "capacity_raised"),
         (4 * HOUR_S < unsent_s <= 8 * HOUR_S, "P3", "unsent_4_hours"),
         (seen.reading.buffer.held > 0, "P3", "held_receipts"),
     ]

@@ -277,6 +277,12 @@ def sentence(key: str, language: Language) -> str | None:
         pair = (remedy.ru, remedy.en)
     return pair[0] if language is Language.RU else pair[1]
 
+    "capacity_raised": (
+        "Буфер увеличен на время и остаётся таким больше 4 часов: восстановите связь "
+        "и верните capacity.",
+        "The buffer was made larger for a time and has been for 4 hours: mend the uplink, "
+        "then set capacity back.",
+    ),
 
 def error_sentence(
     code: str, hint: object, details: Mapping[str, object], language: Language

@@ -26,6 +26,7 @@ class Snapshot:
     sync: SyncView
     network: NetworkMode
     disk_failed: bool
+    capacity_reminder: bool
     obstacle: str | None
 
     @property
@@ -53,6 +54,7 @@ def take(till: Till) -> Snapshot:
         sync=till.sync(),
         network=till.network(),
         disk_failed=till.store.failed is not None,
+        capacity_reminder=till.capacity_reminder(),
         obstacle=_obstacle(till, reading, lane),
     )
 

@@ -67,3 +67,4 @@ class Till:
     version: str
     workers: Callable[[], Mapping[str, bool]] = field(default=_no_workers)  # name -> on time
     ready: Callable[[], bool] = field(default=lambda: True)  # recovery is over, workers run
+    capacity_reminder: Callable[[], bool] = field(default=lambda: False)  # raised for long

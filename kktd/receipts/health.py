@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -35,7 +36,14 @@ class LaneHealth:
 class PrinterWatch:
     """Reads the status and keeps `health`.  Used by the lane's thread alone."""
 
-    def __init__(self, printer: FiscalPrinter, clock: Clock) -> None:
+    def __init__(
+        self,
+        printer: FiscalPrinter,
+        clock: Clock,
+        status_read: Callable[[PrinterStatus], None] = lambda _: None,
+    ) -> None:
+        """`status_read` is told of every reading."""
+        self._status_read = status_read
         self._printer = printer
         self._clock = clock
         self.read_at_s = -1e9  # monotonic
@@ -45,6 +53,7 @@ class PrinterWatch:
         """One reading; raises what the printer raises."""
         status = self._printer.status(Deadline.after_ms(self._clock, STATUS_MS))
         self.read_at_s = self._clock.monotonic_s()
+        self._status_read(status)
         if status.paper is Paper.OUT:
             self.blocked("paper")
         elif not self.health.ready:

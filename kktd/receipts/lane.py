@@ -13,7 +13,7 @@ from typing import Any, Final
 from kktd.clock import Clock
 from kktd.errors import PrinterError, StaleState
 from kktd.model.states import FiscalState, OperationState
-from kktd.printers.base import FiscalPrinter, Paper, Shift
+from kktd.printers.base import FiscalPrinter, Paper, PrinterStatus, Shift
 from kktd.receipts.answers import SyncAt, never, operation_answer
 from kktd.receipts.books import Books, intent_from, mark_of
 from kktd.receipts.handover import Handover
@@ -67,6 +67,7 @@ class Lane:
         registered: Callable[[], None],
         handover: Handover | None = None,
         sync_at: SyncAt = never,
+        status_read: Callable[[PrinterStatus], None] = lambda _: None,
     ) -> None:
         """`handover` is the desk's too: without one a sale costs a commit more."""
         self._printer = printer
@@ -75,24 +76,31 @@ class Lane:
         self._waiters = waiters
         self._books = Books(store, clock, sync_at)
         self._handover = handover or Handover()
-        self._watch = PrinterWatch(printer, clock)
+        self._watch = PrinterWatch(printer, clock, status_read)
         self._saga = Saga(printer, self._watch, self._books, clock, waiters, registered)
         self._shifts = Shifts(printer, self._watch, self._books, store, clock, waiters, offline)
         self.rules = rules
         self.stopping = False
 
+        self._next_rules: LaneRules | None = None
     @property
     def health(self) -> LaneHealth:
         return self._watch.health
 
     def close(self) -> None:
         """Let go of the port."""
+    def use(self, rules: LaneRules) -> None:
+        """From the next step on: a receipt under way sees one set of them."""
+        self._next_rules = rules
+
         self._printer.close()
 
     def step(self, now_s: float) -> float:
         """Do the next job; returns when to look again (monotonic s)."""
         try:
             wait_s = self._next_job(now_s)
+        if self._next_rules is not None:
+            self.rules, self._next_rules = self._next_rules, None
         except StaleState:
             wait_s = 0.0  # a caller moved it between our read and our write: look again
         except PrinterError as error:

@@ -322,6 +322,11 @@ def count_queued(db: Db) -> int:
     return _number(db, f"SELECT count(*) FROM receipts WHERE {IN_BUFFER}")
 
 
+def count_printing(db: Db) -> int:
+    """Receipts the lane has sent, or may have, and knows no end of."""
+    return _number(db, "SELECT count(*) FROM receipts WHERE print_state = 'printing'")
+
+
 def count_ahead(db: Db, stored: StoredReceipt) -> int | None:
     """How many of the buffer stand before this one; None if it is not in the buffer."""
     if stored.state in (FiscalState.REFUSED, FiscalState.CANCELLED):

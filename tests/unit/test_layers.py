@@ -22,6 +22,7 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.metrics": (0, "base"),
     "kktd.clock": (0, "base"),
     "kktd.config": (0, "base"),
+    "kktd.settings_table": (0, "base"),
     "kktd.wire": (1, "wire"),
     "kktd.printers": (2, "printers"),
     "kktd.store": (2, "store"),
@@ -42,6 +43,7 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.api": (4, "outside"),
     "kktd.cli": (4, "outside"),
     "kktd.daemon": (5, "daemon"),
+    "kktd.wiring": (5, "daemon"),
     "kktd.__main__": (5, "daemon"),
 }
 PARENTS = {"kktd", "kktd.ofd", "kktd.odoo"}  # packages whose own modules are named one by one
@@ -56,6 +58,7 @@ LIBRARIES = {
     "pybreaker": ("kktd.ofd",),
     "pydantic": ("kktd.api",),
     "pydantic_core": ("kktd.api",),
+    "pyinotify": ("kktd.reload",),
     "requests": ("kktd.ofd", "kktd.odoo", "kktd.cli"),
     "sdnotify": ("kktd.daemon",),
     "serial": ("kktd.wire", "kktd.cli"),

@@ -1,0 +1,120 @@
+"""The settings, part by part: what each object of the daemon is built from and swapped to."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from kktd.clock import Clock, HlcStamp, HybridClock
+from kktd.config import Settings
+from kktd.network.prober import ProbeRules
+from kktd.ofd.body import Seller
+from kktd.ofd.breaker import BreakerRules
+from kktd.ofd.delivery import DeliveryRules
+from kktd.ofd.pace import PaceRules
+from kktd.printers.base import PrinterStatus
+from kktd.receipts.desk import DeskRules
+from kktd.receipts.lane import LaneRules
+from kktd.store.store import Store
+
+if TYPE_CHECKING:
+    from kktd.ofd.rest import RestChannel
+
+DAY_S: Final = 86_400
+# FastAPI, uvicorn and requests are most of a start: they load while the database is checked.
+LOADED_BESIDE: Final = ("kktd.api.app", "kktd.api.listeners", "kktd.ofd.rest")
+
+
+def open_store(file: Path) -> Store:
+    """Open and check it; on an old till that is a second of SQLite, which leaves a core free."""
+    with ThreadPoolExecutor(1, thread_name_prefix="open") as pool:
+        opening = pool.submit(Store, file)
+        for name in LOADED_BESIDE:
+            importlib.import_module(name)
+        return opening.result()
+
+
+def channel(settings: Settings, clock: Clock) -> RestChannel:
+    from kktd.ofd.rest import RestChannel
+
+    ofd = settings.ofd
+    return RestChannel(
+        ofd.url,
+        lambda: Path(ofd.token_file).read_text(encoding="utf-8"),
+        Seller(
+            settings.organisation.inn,
+            settings.organisation.address,
+            settings.tax_system,
+            settings.zone,
+        ),
+        clock,
+        ofd.ca_file or None,
+    )
+
+
+def breaker_rules(settings: Settings) -> BreakerRules:
+    return BreakerRules(settings.ofd.breaker_failures, settings.ofd.breaker_open_s)
+
+
+def pace_rules(settings: Settings) -> PaceRules:
+    ofd = settings.ofd
+    return PaceRules(
+        ofd.max_attempts, ofd.backoff_initial_ms / 1000, ofd.backoff_max_ms / 1000, ofd.recheck_s
+    )
+
+
+def delivery_rules(settings: Settings) -> DeliveryRules:
+    ofd = settings.ofd
+    return DeliveryRules(ofd.timeout_ms, ofd.sync_interval_s, ofd.sync_batch_size)
+
+
+def probe_rules(settings: Settings) -> ProbeRules:
+    return ProbeRules(settings.ofd.probe_interval_s, settings.ofd.timeout_ms)
+
+
+def watchdog_interval_s() -> float:
+    """Half of what systemd allows; a few seconds without it, for the status line."""
+    usec = os.environ.get("WATCHDOG_USEC", "")
+    return int(usec) / 2_000_000 if usec.isdigit() else 5.0
+
+
+def desk_rules(settings: Settings) -> DeskRules:
+    return DeskRules(
+        settings.till.pos_ids,
+        settings.buffer.capacity,
+        settings.printer.max_unprinted,
+        settings.printer.open_shift_on_sale,
+    )
+
+
+def lane_rules(settings: Settings) -> LaneRules:
+    printer = settings.printer
+    return LaneRules(printer.auto_print_s, printer.open_shift_on_sale, printer.mark_documents)
+
+
+def hybrid_clock(clock: Clock, last: HlcStamp) -> HybridClock:
+    """Goes on from the database.  Until the printer was asked, a day past that is believed.
+
+    A stamp that is already beyond belief is not taken back: order outlives a wrong year, and only
+    the counter rises until the wall clock comes past it.
+    """
+    hlc = HybridClock(clock, last)
+    if last.local_time_s > 0:
+        hlc.believe_until(last.local_time_s + DAY_S)
+    return hlc
+
+
+def believe(hlc: HybridClock, status: PrinterStatus, zone: ZoneInfo) -> None:
+    """The printer's clock and a day (contract 2.7); it shows local time without a zone."""
+    if status.clock is not None:
+        hlc.believe_until(int(status.clock.replace(tzinfo=zone).timestamp()) + DAY_S)
+
+
+def together(*steps: Callable[[float], float]) -> Callable[[float], float]:
+    """Short steps of one worker, one after the other."""
+    return lambda now_s: min([step(now_s) for step in steps])
