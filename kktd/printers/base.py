@@ -14,7 +14,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from kktd.clock import Deadline
+from kktd.model.cash import CashCounters
 from kktd.model.fiscal import ArchivedDocument, FiscalDocument, ShiftReport
+from kktd.model.money import Kopecks
 from kktd.model.receipt import Cashier, Receipt
 
 
@@ -88,6 +90,24 @@ class FiscalPrinter(Protocol):
 
     def close_shift(self, cashier: Cashier, by: Deadline) -> ShiftReport:
         """The Z-report.  Also raises InDoubt."""
+
+    def x_report(self, by: Deadline) -> None:
+        """Print the totals of the open shift; registers and counts nothing, may be repeated."""
+
+    def cash_in(self, amount: Kopecks, by: Deadline) -> None:
+        """Count `amount` into the drawer and print the slip; not a fiscal document.
+
+        Also raises InDoubt: then `cash_counters`, compared with a reading from before, settle it.
+        """
+
+    def cash_out(self, amount: Kopecks, by: Deadline) -> None:
+        """The same out of the drawer; Refused with the remedy `cash` if it holds less."""
+
+    def cash_counters(self, by: Deadline) -> CashCounters:
+        """How often and how much cash was moved in this shift, and what is in the drawer."""
+
+    def open_drawer(self, by: Deadline) -> None:
+        """Pulse the drawer; prints and counts nothing.  Whether one is connected nobody knows."""
 
     def continue_print(self, by: Deadline) -> None:
         """Finish the paper of the document that was interrupted; registers nothing."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from kktd.errors import PrinterError
@@ -133,21 +134,36 @@ class ShiftTotals:
     refunds: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """An operation was done that makes no fiscal document.
+
+    `issued_at`: the printer's local time, None where it did not say it.
+    """
+
+    fn: str
+    shift: int
+    issued_at: datetime | None
+
+
+_REPORT_TYPE: Final = {OperationKind.X_REPORT: 1, OperationKind.Z_REPORT: 2}
+
+
 def report_result(
-    kind: OperationKind, report: ShiftReport, totals: ShiftTotals, *, offline: bool
+    kind: OperationKind, report: ShiftReport | Ran, totals: ShiftTotals, *, offline: bool
 ) -> dict[str, Any]:
-    """What is stored of a finished operation and told to the caller."""
+    """What is stored of a shift opening, an X- or a Z-report and told to the caller."""
     result: dict[str, Any] = {
         "shift_number": report.shift,
-        "fiscal_document_number": report.fd,
-        "fiscal_sign": report.fp,
+        "fiscal_document_number": report.fd if isinstance(report, ShiftReport) else None,
+        "fiscal_sign": report.fp if isinstance(report, ShiftReport) else None,
         "fn": report.fn,
-        "datetime": f"{report.issued_at:%Y-%m-%dT%H:%M}",
+        "datetime": minutes(report.issued_at),
         "offline": offline,
     }
-    if kind is OperationKind.Z_REPORT:
+    if kind in _REPORT_TYPE:
         result |= {
-            "report_type": 2,
+            "report_type": _REPORT_TYPE[kind],
             "cash_total": rubles(totals.cash),
             "card_total": rubles(totals.card),
             "total_sales": rubles(totals.sales),
@@ -156,8 +172,13 @@ def report_result(
     return result
 
 
+def minutes(local: datetime | None) -> str | None:
+    """The printer's local time as it stands on paper."""
+    return None if local is None else f"{local:%Y-%m-%dT%H:%M}"
+
+
 def operation_answer(operation: Operation) -> Answer:
-    """The answer to shift/open and z_report in the operation's present state."""
+    """The answer to the POST of an operation in its present state."""
     result = operation.result or {}
     if operation.state is OperationState.DONE:
         return Answer(200, {"operation_id": operation.id, **result})

@@ -12,14 +12,18 @@ from typing import Any
 from kktd.clock import Clock
 from kktd.errors import FnChanged, PrinterError
 from kktd.events import Event
+from kktd.model.cash import CashCounters
 from kktd.model.fiscal import FiscalDocument, ShiftReport
+from kktd.model.money import rubles
 from kktd.model.receipt import ReceiptId
 from kktd.model.states import FiscalState, OperationState, Step
 from kktd.printers.base import PrinterStatus
 from kktd.receipts.answers import (
     Answer,
+    Ran,
     ShiftTotals,
     SyncAt,
+    minutes,
     operation_answer,
     problem_of,
     receipt_answer,
@@ -28,7 +32,7 @@ from kktd.receipts.answers import (
 from kktd.receipts.desk import queue_place
 from kktd.store import journal, keys, operations, receipts, sessions
 from kktd.store.connection import Db
-from kktd.store.operations import Operation, OperationKind
+from kktd.store.operations import Operation, OperationKind, Request
 from kktd.store.receipts import Intent, StoredReceipt
 from kktd.store.sessions import Session
 from kktd.store.store import Store
@@ -213,45 +217,91 @@ class Books:
                 db,
                 operation_id,
                 stored.receipt.pos_id,
-                OperationKind.SHIFT_OPEN,
-                stored.receipt.cashier,
+                Request(OperationKind.SHIFT_OPEN, stored.receipt.cashier),
                 self._now_s(),
             )
             return operations.find(db, operation_id)
 
         return self._store.write(work)
 
-    def begin_operation(self, operation: Operation, intent: Intent) -> None:
+    def find_counters(self, operation: Operation) -> CashCounters:
+        """What the device had counted when the intent of this cash movement was stored."""
+        return self._store.read(lambda db: operations.find_counters(db, operation.id))
+
+    def begin_operation(
+        self, operation: Operation, intent: Intent, counters: CashCounters | None
+    ) -> None:
         """On disk before the device is asked."""
-        self._store.write(lambda db: operations.begin(db, operation.id, intent, self._now_s()))
+        self._store.write(
+            lambda db: operations.begin(db, operation.id, intent, self._now_s(), counters)
+        )
 
     def finish_operation(
-        self, operation: Operation, was: OperationState, report: ShiftReport, *, offline: bool
+        self,
+        operation: Operation,
+        was: OperationState,
+        report: ShiftReport | Ran,
+        event: Event,
+        *,
+        offline: bool,
     ) -> Answer:
-        """The FN holds the report: the session begins or ends with it."""
+        """It ran: session, drawer, answer and event in one transaction."""
 
         def work(db: Db) -> Answer:
-            now_s = self._now_s()
-            session_id = sessions.ensure(db, operation.pos_id, report.fn, report.shift, now_s)
-            totals = _totals(sessions.find_last(db, operation.pos_id))
-            result = report_result(operation.kind, report, totals, offline=offline)
-            if operation.kind is OperationKind.Z_REPORT:
-                sessions.close_session(db, session_id, result, now_s)
-                sessions.close_shift(db, report.fn, report.shift, now_s)
-                receipts.hold_waiting(db)  # nothing of this shift prints into the next unasked
+            now_s, asked = self._now_s(), operation.request
+            if asked.kind is OperationKind.DRAWER:
+                result: dict[str, Any] = {"datetime": minutes(report.issued_at)}
+                facts: dict[str, Any] = {"shift": report.shift}
+            elif asked.amount is not None:
+                result, facts = self._book_cash(db, operation, report, now_s)
+            else:
+                result = self._book_report(db, operation, report, now_s, offline=offline)
+                facts = {"shift": report.shift, "fd": result["fiscal_document_number"]}
             operations.finish(db, operation.id, Step.CONFIRM, was, result, now_s)
-            opened = operation.kind is OperationKind.SHIFT_OPEN
-            self._keep(
-                db,
-                Event.SHIFT_OPENED if opened else Event.SHIFT_CLOSED,
-                shift=report.shift,
-                fd=report.fd,
-            )
+            self._keep(db, event, **facts)
             answer = operation_answer(operations.find(db, operation.id))
             keys.store_operation_answer(db, operation.id, answer.status, answer.as_stored())
             return answer
 
         return self._store.write(work)
+
+    def _book_cash(
+        self, db: Db, operation: Operation, report: ShiftReport | Ran, now_s: int
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is told of a cash movement, and what is kept of it."""
+        asked, pos_id = operation.request, operation.pos_id
+        amount = asked.amount or 0
+        signed = amount if asked.kind is OperationKind.CASH_IN else -amount
+        session_id = sessions.ensure(db, pos_id, report.fn, report.shift, now_s)
+        balance = sessions.book_cash(
+            db, session_id, operation.id, pos_id, asked.kind, signed, now_s
+        )
+        said = {"amount": rubles(amount), "cash_balance": rubles(balance)}
+        kept = {"operation_id": operation.id, "pos_id": pos_id, "shift": report.shift, **said}
+        cashier = asked.cashier and asked.cashier.name
+        return (
+            {**said, "datetime": minutes(report.issued_at)},
+            {**kept, "reason": asked.reason, "cashier": cashier},
+        )
+
+    def _book_report(
+        self,
+        db: Db,
+        operation: Operation,
+        report: ShiftReport | Ran,
+        now_s: int,
+        *,
+        offline: bool,
+    ) -> dict[str, Any]:
+        """The session begins with its opening and ends with the Z-report."""
+        session_id = sessions.ensure(db, operation.pos_id, report.fn, report.shift, now_s)
+        totals = _totals(sessions.find_last(db, operation.pos_id))
+        result = report_result(operation.kind, report, totals, offline=offline)
+        if operation.kind is OperationKind.Z_REPORT:
+            sessions.close_session(db, session_id, result, now_s)
+            sessions.close_shift(db, report.fn, report.shift, now_s)
+            receipts.hold_waiting(db)  # nothing of this shift prints into the next unasked
+        return result
 
     def refuse_operation(
         self, operation: Operation, was: OperationState, code: str, problem: dict[str, Any]

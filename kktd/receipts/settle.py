@@ -6,14 +6,16 @@ opened by itself, another program may have printed, so every document after the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from kktd.clock import Deadline
+from kktd.model.cash import CashCounters
 from kktd.model.fiscal import ArchivedDocument, DocumentType, FiscalDocument, ShiftReport
 from kktd.model.receipt import Receipt
-from kktd.printers.base import FiscalPrinter, Paper, PrinterStatus
-from kktd.store.operations import OperationKind
+from kktd.printers.base import FiscalPrinter, Paper, PrinterStatus, Shift
+from kktd.receipts.answers import Ran
+from kktd.store.operations import OperationKind, Request
 from kktd.store.receipts import Intent
 
 READ_BACK_MAX: Final = 200  # documents after the noted one; more means somebody else sells here
@@ -33,14 +35,14 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The FN holds the report of the shift."""
+    """The operation ran: the FN holds its report, or the device has counted it."""
 
-    report: ShiftReport
+    report: ShiftReport | Ran
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The FN does not hold it and nothing begun is left: it may be sent again."""
+    """It did not run and nothing begun is left: it may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def settle_receipt(
     return Absent()
 
 
-def settle_operation(
+def settle_report(
     printer: FiscalPrinter, kind: OperationKind, intent: Intent, by: Deadline
 ) -> Verdict:
     """The same for a shift opening or a Z-report."""
@@ -112,6 +114,40 @@ def settle_operation(
     if status.paper is Paper.PRINTING:
         return Wait()
     return Absent()
+
+
+def settle_cash(
+    printer: FiscalPrinter, asked: Request, intent: Intent, noted: CashCounters, by: Deadline
+) -> Verdict:
+    """Whether a cash movement ran, by the device's counters of the shift (docs/decisions, 008)."""
+    status = printer.status(by)
+    if (strange := _another_device(status, intent)) is not None:
+        return strange
+    now = printer.cash_counters(by)
+    ran = None
+    if status.shift is not Shift.CLOSED and status.shift_number == intent.shift_number:
+        ran = _has_moved(asked, noted, now)
+    if ran is None:
+        return AskPerson("cash_unclear", {"noted": asdict(noted), "now": asdict(now)})
+    if ran:
+        return Made(Ran(status.fn, status.shift_number, status.clock))
+    return Wait() if status.paper is Paper.PRINTING else Absent()
+
+
+def _has_moved(asked: Request, noted: CashCounters, now: CashCounters) -> bool | None:
+    """True, False, or None where more than one movement of this kind was counted since.
+
+    The lane sends nothing meanwhile: one movement of our sum is ours, one of another sum is not.
+    """
+    if asked.kind is OperationKind.CASH_IN:
+        count, kopecks = now.ins - noted.ins, now.in_kopecks - noted.in_kopecks
+    else:
+        count, kopecks = now.outs - noted.outs, now.out_kopecks - noted.out_kopecks
+    if count == 0 and kopecks == 0:
+        return False
+    if count == 1 and kopecks > 0:
+        return kopecks == asked.amount
+    return None
 
 
 def _another_device(status: PrinterStatus, intent: Intent) -> AskPerson | None:

@@ -1,13 +1,15 @@
-"""Device operations that are not receipts: shift opening and Z-report, each with its intent."""
+"""Device operations that are not receipts, each with its intent where a doubt needs one."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from kktd.errors import NotFound, StaleState
+from kktd.model.cash import CashCounters
+from kktd.model.money import Kopecks
 from kktd.model.receipt import Cashier
 from kktd.model.states import OPERATION, OperationState, Step
 from kktd.store.connection import Db
@@ -17,6 +19,20 @@ from kktd.store.receipts import Intent
 class OperationKind(StrEnum):
     SHIFT_OPEN = "shift_open"
     Z_REPORT = "z_report"
+    CASH_IN = "cash_in"
+    CASH_OUT = "cash_out"
+    X_REPORT = "x_report"
+    DRAWER = "drawer"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked.  `amount` in kopecks and `reason` belong to cash movements."""
+
+    kind: OperationKind
+    cashier: Cashier | None = None
+    amount: Kopecks | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +41,27 @@ class Operation:
 
     id: str
     pos_id: str
-    kind: OperationKind
+    request: Request
     state: OperationState
-    cashier: Cashier
     result: dict[str, Any] | None
+    created_at_s: int
+
+    @property
+    def kind(self) -> OperationKind:
+        return self.request.kind
 
 
-_COLUMNS: Final = "id, pos_id, kind, state, request, result"
+_COLUMNS: Final = "id, pos_id, kind, amount, request, state, result, created_at"
 
 
-def accept(
-    db: Db, operation_id: str, pos_id: str, kind: OperationKind, cashier: Cashier, now_s: int
-) -> None:
+def accept(db: Db, operation_id: str, pos_id: str, asked: Request, now_s: int) -> None:
     """Put it on disk; the lane runs it."""
-    request = json.dumps({"name": cashier.name, "inn": cashier.inn}, ensure_ascii=False)
+    cashier = asked.cashier and {"name": asked.cashier.name, "inn": asked.cashier.inn}
+    request = json.dumps({"cashier": cashier, "reason": asked.reason}, ensure_ascii=False)
     db.execute(
-        "INSERT INTO operations (id, pos_id, kind, request, created_at) VALUES (?, ?, ?, ?, ?)",
-        (operation_id, pos_id, kind, request, now_s),
+        """INSERT INTO operations (id, pos_id, kind, amount, request, created_at)
+           VALUES (?, ?, ?, ?, ?, ?)""",
+        (operation_id, pos_id, asked.kind, asked.amount, request, now_s),
     )
 
 
@@ -61,14 +81,24 @@ def find_open(db: Db) -> list[Operation]:
     return [_from_row(row) for row in rows]
 
 
-def begin(db: Db, operation_id: str, intent: Intent, now_s: int) -> None:
+def begin(
+    db: Db, operation_id: str, intent: Intent, now_s: int, counters: CashCounters | None = None
+) -> None:
     """Store the intent and move to `sent`; on disk before the device is asked."""
     _move(db, operation_id, Step.SEND, OperationState.ACCEPTED)
     db.execute(
         """INSERT INTO intents
-             (operation_id, attempt, serial, fn, last_fd, shift_number, created_at)
-           VALUES (?, 1, ?, ?, ?, ?, ?)""",
-        (operation_id, intent.serial, intent.fn, intent.last_fd, intent.shift_number, now_s),
+             (operation_id, attempt, serial, fn, last_fd, shift_number, counters, created_at)
+           VALUES (?, 1, ?, ?, ?, ?, ?, ?)""",
+        (
+            operation_id,
+            intent.serial,
+            intent.fn,
+            intent.last_fd,
+            intent.shift_number,
+            json.dumps(asdict(counters)) if counters else None,
+            now_s,
+        ),
     )
 
 
@@ -81,6 +111,27 @@ def find_intent(db: Db, operation_id: str) -> Intent:
     ):
         return Intent(*row)
     raise NotFound("no intent", operation_id=operation_id)
+
+
+def find_counters(db: Db, operation_id: str) -> CashCounters:
+    """As its intent noted them; raises NotFound for what is no cash movement."""
+    for (noted,) in db.execute(
+        """SELECT counters FROM intents WHERE operation_id = ? AND counters IS NOT NULL
+           ORDER BY id DESC LIMIT 1""",
+        (operation_id,),
+    ):
+        return CashCounters(**json.loads(noted))
+    raise NotFound("no counters", operation_id=operation_id)
+
+
+def sum_cash_leaving(db: Db, pos_id: str) -> int:
+    """Kopecks of the cash-outs that are not finished yet."""
+    rows = db.execute(
+        """SELECT coalesce(sum(amount), 0) FROM operations
+           WHERE state IN ('accepted', 'sent', 'in_doubt') AND kind = 'cash_out' AND pos_id = ?""",
+        (pos_id,),
+    )
+    return int(rows.get)
 
 
 def finish(
@@ -122,11 +173,13 @@ def _move(db: Db, operation_id: str, step: Step, was: OperationState) -> None:
 
 
 def _from_row(row: tuple[Any, ...]) -> Operation:
+    asked = json.loads(row[4])
+    cashier = Cashier(**asked["cashier"]) if asked["cashier"] else None
     return Operation(
         id=row[0],
         pos_id=row[1],
-        kind=OperationKind(row[2]),
-        state=OperationState(row[3]),
-        cashier=Cashier(**json.loads(row[4])),
-        result=json.loads(row[5]) if row[5] else None,
+        request=Request(OperationKind(row[2]), cashier, row[3], asked["reason"]),
+        state=OperationState(row[5]),
+        result=json.loads(row[6]) if row[6] else None,
+        created_at_s=row[7],
     )

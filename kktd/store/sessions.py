@@ -136,6 +136,24 @@ def book_receipt(db: Db, session_id: str, receipt: Receipt, now_s: int) -> None:
     )
 
 
+def book_cash(
+    db: Db, session_id: str, operation_id: str, pos_id: str, kind: str, amount: int, now_s: int
+) -> int:
+    """Add a cash-in (positive kopecks) or a cash-out (negative); returns the new cash balance."""
+    db.execute(
+        """INSERT INTO cash_transactions (id, session_id, pos_id, operation_id,
+             transaction_type, amount, payment_method, timestamp)
+           VALUES (?, ?, ?, ?, ?, ?, 'cash', ?)""",
+        (str(uuid.uuid4()), session_id, pos_id, operation_id, kind, amount, now_s),
+    )
+    balances = db.execute(
+        """UPDATE pos_sessions SET cash_balance = cash_balance + ?2, last_updated = ?3
+           WHERE session_id = ?1 RETURNING cash_balance""",
+        (session_id, amount, now_s),
+    )
+    return int(balances.get)
+
+
 def find_differences(db: Db, session_id: str) -> dict[PaymentMethod, tuple[int, int]]:
     """Tenders whose balance is not the sum of its rows: (balance, sum)."""
     session = _find(db, session_id)

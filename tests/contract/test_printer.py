@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Final
 
 import pytest
 
 from kktd.errors import InDoubt, NotReady, PrinterError, Refused, Unreachable
+from kktd.model.cash import CashCounters
 from kktd.model.fiscal import DocumentType, FiscalDocument
+from kktd.model.money import Kopecks
 from kktd.model.receipt import PaymentMethod, ReceiptType, Sign, VatRate
 from kktd.printers.base import Paper, Shift
 from tests.contract.conftest import SHIFT_MS, PrinterBench
@@ -460,3 +463,127 @@ def test_over_a_bad_line_documents_and_verdicts_agree(
         last = printer.receipts()[-1]
         assert (last["fd"], last["total_kopecks"]) == (document.fd, receipt.total)
     assert made > 30
+
+
+# ---- cash --------------------------------------------------------------------------------------
+
+
+MOVES: Final = ("cash_in", "cash_out")
+
+
+def move(printer: PrinterBench, name: str, kopecks: int) -> PrinterError | None:
+    """None once it is done."""
+    try:
+        getattr(printer.driver, name)(Kopecks(kopecks), printer.by())
+    except PrinterError as error:
+        return error
+    return None
+
+
+def moved(printer: PrinterBench, name: str, before: CashCounters) -> tuple[int, int]:
+    """How many movements of this kind the device has counted since, and of how many kopecks."""
+    try:
+        now = printer.driver.cash_counters(printer.by())
+    except Unreachable:  # the line went with the last byte: this call found out
+        printer.mend()
+        now = printer.driver.cash_counters(printer.by())
+    if name == "cash_in":
+        return now.ins - before.ins, now.in_kopecks - before.in_kopecks
+    return now.outs - before.outs, now.out_kopecks - before.out_kopecks
+
+
+def test_cash_goes_in_and_out_and_is_counted(printer: PrinterBench) -> None:
+    before = printer.driver.cash_counters(printer.by())
+    last_fd = printer.driver.status(printer.by()).last_fd
+    assert move(printer, "cash_in", 1_000_07) is None
+    assert move(printer, "cash_out", 300_02) is None
+    after = printer.driver.cash_counters(printer.by())
+    assert after.cash_kopecks == printer.device.fn_status()["cash_kopecks"] == 700_05
+    assert (after.ins, after.outs) == (before.ins + 1, before.outs + 1)
+    assert (after.in_kopecks, after.out_kopecks) == (1_000_07, 300_02)
+    assert after.through == before.through + 2
+    assert printer.driver.status(printer.by()).last_fd == last_fd, "no fiscal document"
+
+
+def test_more_than_the_device_holds_is_refused_with_what_to_do(printer: PrinterBench) -> None:
+    move(printer, "cash_in", 100_00)
+    before = printer.driver.cash_counters(printer.by())
+    error = move(printer, "cash_out", 100_01)
+    assert isinstance(error, Refused)
+    assert error.remedy == "cash"
+    assert printer.driver.cash_counters(printer.by()) == before
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_cash_movement_without_an_answer_is_a_doubt_that_the_counters_settle(
+    printer: PrinterBench, name: str
+) -> None:
+    move(printer, "cash_in", 500_00)
+    before = printer.driver.cash_counters(printer.by())
+    printer.fault("lose_reply", times=None, command=name)
+    assert isinstance(move(printer, name, 77_00), InDoubt)
+    printer.mend()
+    assert moved(printer, name, before) == (1, 77_00)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", MOVES)
+def test_a_power_cut_in_a_cash_movement_never_makes_a_liar_of_the_driver(
+    printer: PrinterBench, name: str, when: str
+) -> None:
+    move(printer, "cash_in", 500_00)
+    before = printer.driver.cash_counters(printer.by())
+    printer.fault("power_cut", command=name, when=when)
+    error = move(printer, name, 77_00)
+    assert error is not None
+    printer.mend()
+    count, kopecks = moved(printer, name, before)
+    assert (count, kopecks) == ((1, 77_00) if when == "after" else (0, 0))
+    assert isinstance(error, InDoubt) or count == 0
+
+
+@pytest.mark.parametrize("direction", ["to_device", "to_host"])
+def test_a_line_cut_in_a_cash_movement_never_moves_it_twice(
+    printer: PrinterBench, direction: str
+) -> None:
+    for cut in range(0, 160, 7):
+        before = printer.driver.cash_counters(printer.by())
+        printer.fault("cut_after", bytes=cut, direction=direction)
+        error = move(printer, "cash_in", 100 + cut)
+        printer.mend()
+        count, kopecks = moved(printer, "cash_in", before)
+        assert count in (0, 1)
+        assert kopecks == count * (100 + cut)
+        if error is None:
+            assert count == 1, cut
+        elif not isinstance(error, InDoubt):
+            assert count == 0, (cut, error)
+
+
+def test_cash_waits_for_paper(printer: PrinterBench) -> None:
+    printer.device.take_paper_out()
+    error = move(printer, "cash_in", 100)
+    assert isinstance(error, NotReady)
+    assert error.remedy == "paper"
+    printer.mend()
+    assert move(printer, "cash_in", 100) is None
+    assert printer.device.fn_status()["cash_kopecks"] == 100
+
+
+def test_an_x_report_prints_and_registers_nothing(printer: PrinterBench) -> None:
+    before = printer.driver.status(printer.by()).last_fd
+    printer.driver.x_report(printer.by())
+    printer.driver.x_report(printer.by())
+    assert printer.driver.status(printer.by()).last_fd == before
+    assert printer.sell().fd == before + 1
+
+
+def test_the_drawer_opens_without_a_shift_and_without_paper(
+    make_bench: Callable[..., PrinterBench],
+) -> None:
+    printer = make_bench()
+    printer.device.take_paper_out()
+    printer.driver.open_drawer(printer.by())
+    printer.fault("lose_reply", times=None, command="drawer")
+    with pytest.raises(Unreachable):
+        printer.driver.open_drawer(printer.by())

@@ -259,13 +259,12 @@ def test_a_new_shift_of_the_printer_closes_the_old_row(store: Store) -> None:
 
 
 def test_an_operation_is_lost_and_settled_like_a_receipt(store: Store) -> None:
-    store.write(
-        lambda db: operations.accept(db, "op", "POS-001", OperationKind.Z_REPORT, CASHIER, 1)
-    )
+    asked = operations.Request(OperationKind.Z_REPORT, CASHIER)
+    store.write(lambda db: operations.accept(db, "op", "POS-001", asked, 1))
     store.write(lambda db: operations.begin(db, "op", INTENT, 1))
     assert store.write(operations.recover) == ["op"]
     (waiting,) = store.read(operations.find_open)
-    assert (waiting.state, waiting.cashier) == (OperationState.IN_DOUBT, CASHIER)
+    assert (waiting.state, waiting.request) == (OperationState.IN_DOUBT, asked)
     assert store.read(lambda db: operations.find_intent(db, "op")).fn == FN
     store.write(
         lambda db: operations.finish(db, "op", Step.CONFIRM, OperationState.IN_DOUBT, {"fd": 12}, 2)

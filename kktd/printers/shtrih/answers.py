@@ -98,6 +98,7 @@ class FullStatus:
     firmware: str
     clock: datetime | None
     serial: str
+    through: int  # number of its last document, fiscal or not; 0..9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ def full_status(answer: bytes) -> FullStatus:
         firmware=f"{version[0]}.{version[1]}.{_number(answer, 5, 2)}",
         clock=_clock(answer),
         serial="" if none else str(serial),
+        through=_number(answer, 11, 2),
     )
 
 
@@ -205,6 +207,16 @@ def table_text(answer: bytes) -> str:
 def subtotal(answer: bytes) -> int:
     """89h, kopecks."""
     return _number(answer, 3, 5)
+
+
+def money_register(answer: bytes) -> int:
+    """1Ah, kopecks."""
+    return _number(answer, 3, 6)
+
+
+def operation_register(answer: bytes) -> int:
+    """1Bh."""
+    return _number(answer, 3, 2)
 
 
 def fn_status(answer: bytes) -> FnStatus:

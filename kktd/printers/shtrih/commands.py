@@ -22,8 +22,17 @@ class Command:
 
 SHORT_STATUS: Final = Command("short status", b"\x10", 3_000, False, True, 16, "[SHTRIH] 10h")
 FULL_STATUS: Final = Command("full status", b"\x11", 3_000, False, True, 48, "[SHTRIH] 11h")
+MONEY_REGISTER: Final = Command("money register", b"\x1a", 3_000, False, True, 9, "[SHTRIH] 1Ah")
+OPERATION_REGISTER: Final = Command(
+    "operation register", b"\x1b", 3_000, False, True, 5, "[SHTRIH] 1Bh"
+)
 READ_TABLE: Final = Command("read table", b"\x1f", 3_000, False, True, 3, "[SHTRIH] 1Fh")
+OPEN_DRAWER: Final = Command("open drawer", b"\x28", 10_000, False, False, 3, "[SHTRIH] 28h")
+X_REPORT: Final = Command("X-report", b"\x40", 30_000, False, False, 3, "[SHTRIH] 40h")
 CLOSE_SHIFT: Final = Command("close shift", b"\x41", 65_000, True, False, 3, "[SHTRIH] 41h")
+# 50h, 51h: no fiscal document, and yet a lost answer leaves a doubt (docs/decisions, 008)
+CASH_IN: Final = Command("cash in", b"\x50", 10_000, False, False, 5, "[SHTRIH] 50h")
+CASH_OUT: Final = Command("cash out", b"\x51", 10_000, False, False, 5, "[SHTRIH] 51h")
 CANCEL_RECEIPT: Final = Command("cancel receipt", b"\x88", 10_000, False, False, 3, "[SHTRIH] 88h")
 SUBTOTAL: Final = Command("subtotal", b"\x89", 10_000, False, True, 8, "[SHTRIH] 89h")
 PRINT_COPY: Final = Command("print copy", b"\x8c", 10_000, False, False, 3, "[SHTRIH] 8Ch")
@@ -62,8 +71,14 @@ LINE_TLV: Final = Command("TLV of a line", b"\xff\x4d", 30_000, False, False, 3,
 COMMANDS: Final = (
     SHORT_STATUS,
     FULL_STATUS,
+    MONEY_REGISTER,
+    OPERATION_REGISTER,
     READ_TABLE,
+    OPEN_DRAWER,
+    X_REPORT,
     CLOSE_SHIFT,
+    CASH_IN,
+    CASH_OUT,
     CANCEL_RECEIPT,
     SUBTOTAL,
     PRINT_COPY,

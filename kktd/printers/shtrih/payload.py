@@ -82,6 +82,16 @@ def read_table(table: int, row: int, field: int) -> bytes:
     return unsigned(table, 1) + unsigned(row, 2) + unsigned(field, 1)
 
 
+def register(number: int) -> bytes:
+    """Parameter of 1Ah and 1Bh."""
+    return unsigned(number, 1)
+
+
+def cash(amount_kopecks: int) -> bytes:
+    """Parameter of 50h and 51h."""
+    return unsigned(amount_kopecks, 5)
+
+
 def open_receipt(sign: Sign) -> bytes:
     return unsigned(RECEIPT_KIND[sign], 1)
 

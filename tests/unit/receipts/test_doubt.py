@@ -9,7 +9,7 @@ from kktd.errors import DoubtOpen
 from kktd.model.states import FiscalState
 from kktd.receipts.books import mark_of
 from kktd.store import receipts
-from kktd.store.operations import OperationKind
+from kktd.store.operations import OperationKind, Request
 from kktd.store.receipts import Intent
 from tests.support.crash import Killed
 from tests.support.receipts import CASHIER, a_line, a_receipt
@@ -59,7 +59,7 @@ def test_no_shift_closes_over_a_doubt(till: TillBench) -> None:
     till.printer.unplug()
     till.run(5)
     with pytest.raises(DoubtOpen):
-        till.desk.operate(OperationKind.Z_REPORT, POS_ID, CASHIER, None, b"")
+        till.desk.operate(Request(OperationKind.Z_REPORT, CASHIER), POS_ID, None, b"")
 
 
 def test_a_kill_between_the_intent_and_the_device_prints_once(till: TillBench) -> None:

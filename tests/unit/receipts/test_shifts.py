@@ -11,13 +11,13 @@ from kktd.model.receipt import PaymentMethod
 from kktd.model.states import FiscalState
 from kktd.receipts.answers import Answer
 from kktd.store import sessions
-from kktd.store.operations import OperationKind
+from kktd.store.operations import OperationKind, Request
 from tests.support.receipts import CASHIER, a_line, a_receipt
 from tests.support.till import POS_ID, TillBench
 
 
 def _operate(till: TillBench, kind: OperationKind, seconds: float = 200) -> Answer:
-    ticket = till.desk.operate(kind, POS_ID, CASHIER, str(uuid.uuid4()), b"x")
+    ticket = till.desk.operate(Request(kind, CASHIER), POS_ID, str(uuid.uuid4()), b"x")
     till.run(seconds, until=ticket)
     till.desk.leave(ticket)
     return till.desk.operation_answer(ticket.id)
