@@ -1,9 +1,10 @@
-"""The bench of the printer contract: one row a family and line, all the same tests."""
+"""The bench of the printer contract: one row a family, protocol and line, all the same tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pytest
@@ -74,9 +75,16 @@ class PrinterBench:
         return None
 
 
-def shtrih(*, hangs_up: bool, **options: object) -> PrinterBench:
+def shtrih(*, hangs_up: bool, protocol: str, **options: object) -> PrinterBench:
+    """The driver finds the protocol out by itself."""
     clock, faults = VirtualClock(), Faults()
-    device = SimulatedPrinter(None, faults, clock=clock.local, **options)  # type: ignore[arg-type]
+    device = SimulatedPrinter(
+        None,
+        faults,
+        clock=clock.local,
+        protocol=protocol,
+        **options,  # type: ignore[arg-type]
+    )
     port = MemoryPort(device, clock, hangs_up=hangs_up)
     return PrinterBench(
         driver=ShtrihPrinter(port, clock, PrinterSettings()),
@@ -94,8 +102,9 @@ def shtrih(*, hangs_up: bool, **options: object) -> PrinterBench:
 
 
 FAMILIES: Final[dict[str, Callable[..., PrinterBench]]] = {
-    "shtrih-tcp": lambda **options: shtrih(hangs_up=True, **options),
-    "shtrih-serial": lambda **options: shtrih(hangs_up=False, **options),
+    f"shtrih-{protocol}-{line}": partial(shtrih, protocol=protocol, hangs_up=line == "tcp")
+    for protocol in ("1", "2")
+    for line in ("tcp", "serial")
 }
 
 

@@ -30,11 +30,17 @@ def faults() -> Faults:
     return Faults()
 
 
+@pytest.fixture(params=["1", "2"], ids=["protocol 1", "protocol 2"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    """What the till speaks, and the driver has to find out."""
+    return str(request.param)
+
+
 @pytest.fixture(params=["tcp", "serial"])
 def driver(
-    request: pytest.FixtureRequest, faults: Faults, tmp_path: Path
+    request: pytest.FixtureRequest, faults: Faults, tmp_path: Path, protocol: str
 ) -> Iterator[FiscalPrinter]:
-    device = SimulatedPrinter(None, faults, stray_ff=request.param == "tcp")
+    device = SimulatedPrinter(None, faults, stray_ff=request.param == "tcp", protocol=protocol)
     with closing(device):
         line: TcpTransport | PtyTransport
         if request.param == "tcp":

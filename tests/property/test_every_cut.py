@@ -16,10 +16,13 @@ from tests.support.receipts import a_line, a_receipt
 from tests.support.till import TillBench
 
 LINES = pytest.mark.parametrize("hangs_up", [True, False], ids=["tcp and usb", "rs-232"])
+PROTOCOLS = pytest.mark.parametrize("protocol", ["1", "2"], ids=["protocol 1", "protocol 2"])
 
 
-def _open(folder: Path, *, hangs_up: bool) -> TillBench:
-    till = TillBench(folder, capacity=10_000, max_unprinted=10_000, hangs_up=hangs_up)
+def _open(folder: Path, *, hangs_up: bool, protocol: str) -> TillBench:
+    till = TillBench(
+        folder, capacity=10_000, max_unprinted=10_000, hangs_up=hangs_up, protocol=protocol
+    )
     till.sell(a_receipt())  # the shift is open, the printer known
     return till
 
@@ -43,12 +46,13 @@ def _check_one_document_each(till: TillBench, receipt_ids: Sequence[str]) -> Non
     assert max(marks.values()) == 1
 
 
+@PROTOCOLS
 @LINES
 @pytest.mark.parametrize("direction", ["to_device", "to_host"])
 def test_a_line_cut_after_any_byte_is_one_document(
-    tmp_path: Path, direction: str, hangs_up: bool
+    tmp_path: Path, direction: str, hangs_up: bool, protocol: str
 ) -> None:
-    till = _open(tmp_path, hangs_up=hangs_up)
+    till = _open(tmp_path, hangs_up=hangs_up, protocol=protocol)
     size = _sale_bytes(till)[direction]
     sold = []
     for count in range(size + 1):
@@ -62,9 +66,12 @@ def test_a_line_cut_after_any_byte_is_one_document(
     till.close()
 
 
+@PROTOCOLS
 @LINES
-def test_a_daemon_killed_after_any_byte_is_one_document(tmp_path: Path, hangs_up: bool) -> None:
-    till = _open(tmp_path, hangs_up=hangs_up)
+def test_a_daemon_killed_after_any_byte_is_one_document(
+    tmp_path: Path, hangs_up: bool, protocol: str
+) -> None:
+    till = _open(tmp_path, hangs_up=hangs_up, protocol=protocol)
     size = sum(_sale_bytes(till).values())
     sold = []
     for count in range(1, size + 1, 3):  # every third: a kill costs a start

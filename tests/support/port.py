@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from rig.link import Link
+from rig.line import Line
 
 from kktd.clock import Deadline
 from kktd.wire.port import PortGone
@@ -47,9 +47,9 @@ class Machine:
 
 
 class LinkDevice:
-    """A bare `rig.link.Link` as a Device, for tests of the exchange alone."""
+    """A bare `rig.line.Line` as a Device, for tests of the exchange alone."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Line) -> None:
         self.link = link
         self.receive = link.receive
         self.transmit = link.transmit

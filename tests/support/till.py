@@ -38,14 +38,23 @@ class TillBench:
     """What a test does at a till.  Steps run only when asked for."""
 
     def __init__(
-        self, folder: Path, *, capacity: int = 200, max_unprinted: int = 10, hangs_up: bool = True
+        self,
+        folder: Path,
+        *,
+        capacity: int = 200,
+        max_unprinted: int = 10,
+        hangs_up: bool = True,
+        protocol: str = "auto",
     ) -> None:
         self.clock = VirtualClock()
         self.faults = Faults()
-        self.printer = SimulatedPrinter(None, self.faults, clock=self._printer_time)
+        self.printer = SimulatedPrinter(
+            None, self.faults, clock=self._printer_time, protocol=protocol
+        )
         self._path = folder / "kktd.db"
         self._rules = DeskRules((POS_ID,), capacity, max_unprinted, open_shift_on_sale=True)
         self._hangs_up = hangs_up
+        self._protocol = protocol
         self.registered = 0
         self._start()
 
@@ -59,7 +68,7 @@ class TillBench:
         self.waiters, handover = Waiters(), Handover()
         hlc = HybridClock(self.clock, self.store.read(receipts.highest_stamp))
         self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
-        driver = ShtrihPrinter(self.port, self.clock, PrinterSettings())
+        driver = ShtrihPrinter(self.port, self.clock, PrinterSettings(protocol=self._protocol))
         self.lane = Lane(
             driver,
             self.store,

@@ -62,7 +62,7 @@ class ShtrihPrinter:
     """One till.  Not thread-safe; opens the port at the first call and again after it was lost."""
 
     def __init__(self, port: Port, clock: Clock, settings: PrinterSettings) -> None:
-        self._session = Session(port, clock, settings.password)
+        self._session = Session(port, clock, settings.password, settings.protocol)
         self._archive = Archive(self._session)
         self._ffd = settings.ffd
         self._identity: PrinterIdentity | None = None

@@ -33,6 +33,7 @@ READ_BYTES: Final = 512
 
 _ANSWERS: Final = frozenset({Kind.FRAME, Kind.DAMAGED, Kind.TORN})
 _TAKEN: Final = _ANSWERS | {Kind.ACK}  # signs that the device accepted a frame
+_ANSWERS_TO_ENQ: Final = frozenset({Kind.ACK, Kind.NAK, Kind.FRAME})
 
 
 def code_bytes(payload: bytes) -> bytes:
@@ -56,6 +57,20 @@ class ShtrihExchange:
         self._deframer = Deframer()
         self._tokens: deque[Token] = deque()
         self._clean = False  # the last exchange ended without any surprise
+
+    def meet(self, by: Deadline) -> None:
+        """Return once ENQ is answered as protocol 1 does; raises NotSent."""
+        try:
+            for _ in range(ENQ_TRIES):
+                token = self._enq(by)
+                if token is not None and token.kind in _ANSWERS_TO_ENQ:
+                    return
+                self._settle(by)
+                if by.passed():
+                    break
+        except PortGone as error:
+            raise NotSent("the line is gone") from error
+        raise NotSent("the printer does not answer")
 
     def ask(self, question: bytes, reply_ms: int, by: Deadline) -> bytes:
         """See `kktd.wire.exchange.Exchange`."""

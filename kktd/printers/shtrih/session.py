@@ -12,8 +12,8 @@ from kktd.printers.shtrih import answers, payload
 from kktd.printers.shtrih.answers import BadAnswer, DeviceRefused
 from kktd.printers.shtrih.codes import BUSY, WAITS_CONTINUE
 from kktd.printers.shtrih.commands import CONTINUE_PRINT, SHORT_STATUS, Command
-from kktd.printers.shtrih.exchange import ShtrihExchange
-from kktd.wire.exchange import NotSent, Unanswered
+from kktd.printers.shtrih.protocols import Protocols
+from kktd.wire.exchange import Exchange, NotSent, Unanswered
 from kktd.wire.port import Port, PortGone
 
 BUSY_RETRY_S: Final = 0.333  # [SHTRIH] 2.4: the same command is safe, it was refused
@@ -25,11 +25,12 @@ CONTINUES_MAX: Final = 2  # of one command; paper may end again
 class Session:
     """Commands over a port.  Calls raise NotSent, Unanswered, BadAnswer or DeviceRefused."""
 
-    def __init__(self, port: Port, clock: Clock, password: int) -> None:
+    def __init__(self, port: Port, clock: Clock, password: int, protocol: str) -> None:
         self._port = port
         self._clock = clock
         self._password = password
-        self._exchange: ShtrihExchange | None = None
+        self._protocols = Protocols(protocol)
+        self._exchange: Exchange | None = None
 
     @property
     def connected(self) -> bool:
@@ -79,17 +80,22 @@ class Session:
             return exchange.ask(question, command.reply_ms, by)
         except NotSent:
             self.close()  # deaf or gone: a new connection finds out which
+            self._protocols.doubt()
             raise
         except Unanswered as error:
             if isinstance(error.__cause__, PortGone):
                 self.close()
             raise
 
-    def _connect(self, by: Deadline) -> ShtrihExchange:
+    def _connect(self, by: Deadline) -> Exchange:
         if self._exchange is None:
             try:
                 self._port.open(by)
             except PortGone as error:
                 raise NotSent("the line is gone") from error
-            self._exchange = ShtrihExchange(self._port)
+            try:
+                self._exchange = self._protocols.begin(self._port, by)
+            except NotSent:
+                self.close()
+                raise
         return self._exchange

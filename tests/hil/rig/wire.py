@@ -149,7 +149,10 @@ class Wire:
 
     def _cut_here(self, direction: str) -> bool:
         """Count one byte; True when it is the first that must not pass."""
-        cut = self._cuts.get(direction) or self._new_cut(direction)
+        cut = self._cuts.get(direction)
+        if cut is None or self._mended(cut):
+            self._cuts.pop(direction, None)
+            cut = self._new_cut(direction)
         if cut is None:
             return False
         cut.left -= 1
@@ -158,6 +161,12 @@ class Wire:
         del self._cuts[direction]
         self._faults.use(cut.fault)
         return True
+
+    def _mended(self, cut: Cut) -> bool:
+        """The fault was taken away while its bytes were counted."""
+        command = cut.fault.settings.get("command")
+        name = None if command is None else str(command)
+        return not self._faults.find("printer", "cut_after", name, lambda fault: fault is cut.fault)
 
     def _new_cut(self, direction: str) -> Cut | None:
         fault = self._faults.find(
