@@ -55,6 +55,12 @@ class Event(Enum):
     LIBRARY_FAILED = ("library_failed", "ERROR", None)
     WORKER_FAILED = ("worker_failed", "ERROR", None)
     STORE_FAILED = ("store_failed", "CRITICAL", None)
+    BUFFER_CAPACITY_REMINDER = ("buffer_capacity_reminder", "WARN", "buffer_capacity_reminder")
+    SETTINGS_APPLIED = ("settings_applied", "INFO", "settings_applied")
+    SETTINGS_REFUSED = ("settings_refused", "ERROR", "settings_refused")
+    SETTINGS_NEED_RESTART = ("settings_need_restart", "WARN", "settings_need_restart")
+    SETTINGS_UNWATCHED = ("settings_unwatched", "WARN", None)
+    OFD_TOKEN_CHANGED = ("ofd_token_changed", "INFO", "ofd_token_changed")
     DAEMON_STARTED = ("daemon_started", "INFO", "daemon_started")
     DAEMON_STOPPING = ("daemon_stopping", "INFO", "daemon_stopping")
     DAEMON_REFUSED = ("daemon_refused", "CRITICAL", None)
@@ -63,9 +69,3 @@ class Event(Enum):
         self.log_name = log_name
         self.level = level
         self.stored_name = stored_name
-    BUFFER_CAPACITY_REMINDER = ("buffer_capacity_reminder", "WARN", "buffer_capacity_reminder")
-    SETTINGS_APPLIED = ("settings_applied", "INFO", "settings_applied")
-    SETTINGS_REFUSED = ("settings_refused", "ERROR", "settings_refused")
-    SETTINGS_NEED_RESTART = ("settings_need_restart", "WARN", "settings_need_restart")
-    SETTINGS_UNWATCHED = ("settings_unwatched", "WARN", None)
-    OFD_TOKEN_CHANGED = ("ofd_token_changed", "INFO", "ofd_token_changed")

@@ -232,6 +232,12 @@ ALERTS: Final[Mapping[str, Pair]] = {
         "ОФД не принял некоторые чеки: вызовите инженера.",
         "The OFD did not take some receipts: call an engineer.",
     ),
+    "capacity_raised": (
+        "Буфер увеличен на время и остаётся таким больше 4 часов: восстановите связь "
+        "и верните capacity.",
+        "The buffer was made larger for a time and has been for 4 hours: mend the uplink, "
+        "then set capacity back.",
+    ),
     "held_receipts": (
         "Есть ненапечатанные чеки: напечатайте их или отмените.",
         "Some receipts were not printed: print or cancel them.",
@@ -277,12 +283,6 @@ def sentence(key: str, language: Language) -> str | None:
         pair = (remedy.ru, remedy.en)
     return pair[0] if language is Language.RU else pair[1]
 
-    "capacity_raised": (
-        "Буфер увеличен на время и остаётся таким больше 4 часов: восстановите связь "
-        "и верните capacity.",
-        "The buffer was made larger for a time and has been for 4 hours: mend the uplink, "
-        "then set capacity back.",
-    ),
 
 def error_sentence(
     code: str, hint: object, details: Mapping[str, object], language: Language
