@@ -18,8 +18,8 @@ from kktd.receipts.answers import SyncAt, never, operation_answer
 from kktd.receipts.books import Books, intent_from, mark_of
 from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth, PrinterWatch
+from kktd.receipts.operations import Operations
 from kktd.receipts.saga import Saga
-from kktd.receipts.shifts import Shifts
 from kktd.receipts.waiters import Waiters
 from kktd.store import operations, receipts
 from kktd.store.connection import Db
@@ -78,7 +78,9 @@ class Lane:
         self._handover = handover or Handover()
         self._watch = PrinterWatch(printer, clock, status_read)
         self._saga = Saga(printer, self._watch, self._books, clock, waiters, registered)
-        self._shifts = Shifts(printer, self._watch, self._books, store, clock, waiters, offline)
+        self._operations = Operations(
+            printer, self._watch, self._books, store, clock, waiters, offline
+        )
         self.rules = rules
         self._next_rules: LaneRules | None = None
         self.stopping = False
@@ -117,7 +119,7 @@ class Lane:
             return self._saga.settle(stored)
         for operation in work.operations:
             if operation.state is OperationState.IN_DOUBT:
-                return self._shifts.settle(operation)
+                return self._operations.settle(operation)
         if unfinished := work.in_state(FiscalState.REGISTERED):
             wait_s = self._saga.finish_paper(unfinished)
             if wait_s is None:
@@ -129,17 +131,21 @@ class Lane:
         return self._run_waiting(work, now_s)
 
     def _run_waiting(self, work: Work, now_s: float) -> float:
-        """Copies, then shift openings, then receipts as they came, then Z-reports."""
+        """Copies, shift openings, what a person stands and waits for, receipts, then Z-reports."""
         for stored in work.copies:
             self._saga.print_copy(stored)
             return 0.0
         for operation in work.operations:
             if operation.kind is OperationKind.SHIFT_OPEN:
-                self._shifts.run(operation)
+                self._operations.run(operation)
                 return 0.0
         for stored in work.in_state(FiscalState.PRINTING):
             if (intent := self._handover.find(stored.id)) is not None:
                 self._print_begun(stored, intent)
+                return 0.0
+        for operation in work.operations:
+            if operation.kind is not OperationKind.Z_REPORT:
+                self._operations.run(operation)
                 return 0.0
         for stored in work.in_state(FiscalState.ACCEPTED):
             if stored.held:
@@ -149,7 +155,7 @@ class Lane:
                 return 0.0
             return self._print(stored, work.operations)
         for operation in work.operations:
-            self._shifts.run(operation)
+            self._operations.run(operation)
             return 0.0
         if now_s - self._watch.read_at_s >= PROBE_S:
             self._watch.status()
@@ -196,12 +202,12 @@ class Lane:
             self._saga.print(stored, status, mark_document=self.rules.mark_documents)
             return 0.0
         if status.shift is Shift.CLOSED and self.rules.open_shift_on_sale:
-            self._shifts.run(self._books.accept_shift_opening(stored))
+            self._operations.run(self._books.accept_shift_opening(stored))
             return 0.0
         remedy = "shift_expired" if status.shift is Shift.EXPIRED else "shift_closed"
         self._waiters.publish(stored.id, self._books.wait(stored, {"remedy": remedy}))
         for operation in waiting:  # the Z-report that would let it print
-            self._shifts.run(operation)
+            self._operations.run(operation)
             return 0.0
         return RETRY_S
 
