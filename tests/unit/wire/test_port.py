@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from kktd.clock import Deadline, SystemClock
+from kktd.config import parse
 from kktd.errors import BadConfig
 from kktd.wire.port import Port, PortGone, SerialPort, TcpPort, open_port
 
@@ -127,6 +128,21 @@ def test_a_serial_port_is_held_exclusively() -> None:
         first.close()
         os.close(master)
         os.close(slave)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "serial:///dev/ttyACM0",
+        "serial:///dev/ttyACM0?baudrate=115200",
+        "serial:///dev/serial/by-id/usb-SHTRIH-M_NANO-F_0380490041048485-if00",
+        "serial:///dev/serial/by-path/platform-3f980000.usb-usb-0:1.2:1.0",
+        "serial:///dev/ttyS0?baudrate=4800",
+    ],
+)
+def test_serial_names_of_usb_tills_are_taken(url: str) -> None:
+    assert isinstance(open_port(url), SerialPort)
+    assert parse(f"[printer]\nurl = '{url}'\n").printer.url == url
 
 
 @pytest.mark.parametrize(
