@@ -128,6 +128,23 @@ def shift_close(
     return with_host_tags(own, fn.begun_tags)
 
 
+def settlements(settings: Settings, now: datetime, fn: FiscalStorage) -> list[Tlv]:
+    """Report on the state of settlements: what the ОФД has not confirmed yet."""
+    unsent = fn.unsent()
+    own = [
+        tlv.number(1209, ffd_version(settings), 1),
+        *_user(settings),
+        tlv.moment(1012, now),
+        *_place(settings),
+        tlv.number(1097, len(unsent), 4),
+        tlv.moment(
+            1098, (unsent[0].made_at if unsent else now).replace(hour=0, minute=0, second=0)
+        ),
+        tlv.nested(1157, _counters(fn.totals)),
+    ]
+    return with_host_tags(own, fn.begun_tags)
+
+
 def receipt(
     settings: Settings, now: datetime, numbers: Numbers, closed: Receipt, paid: Payment
 ) -> list[Tlv]:

@@ -28,6 +28,13 @@ PRINTER_FAULTS: Final[Mapping[str, Mapping[str, bool]]] = {
     "power_cut": {"command": True, "when": True},  # when: before | after the command ran
     "unplug": {},
     "refuse": {"command": True, "code": True},
+    # From here on states: they last until taken off the board, whatever `times` says.
+    "cover_open": {},  # flag and submode say so, printing commands answer 6B
+    "fn_full": {},  # the FN signs nothing but a closing shift: 06
+    "fn_expired": {},  # the same with 05
+    "shift_over_24h": {},  # the open shift counts as old; its closing uses the fault up
+    "swap_fn": {"fn": False},  # another FN answers with its number; its archive is not simulated
+    "other_printer": {"serial": False, "fn": False},  # another device with numbers of its own
 }
 OFD_FAULTS: Final[Mapping[str, Mapping[str, bool]]] = {
     "refuse_connection": {},
@@ -211,6 +218,10 @@ def _check_printer_values(settings: Mapping[str, object]) -> None:
     rate = settings.get("rate", 0)
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
         raise BadFault(f"rate: {rate!r} is not between 0 and 1")
+    for key in ("fn", "serial"):
+        number = settings.get(key, "0")
+        if not isinstance(number, str) or not number.isdigit() or len(number) > 16:
+            raise BadFault(f"{key}: {number!r} is not up to 16 digits in text")
     error_byte(settings.get("code", 1))
 
 

@@ -42,6 +42,9 @@ FORMING: Final = {
     SETTLEMENTS: 0x17,
 }
 SIGN_KIND: Final = {REGISTRATION: b"\x21\x04", CORRECTION: b"\x33\x04"}  # first bytes of 1077
+EXPIRED, FULL = 0x05, 0x06
+WARNINGS: Final = {EXPIRED: 0x01, FULL: 0x04}  # of FF01
+LAST_FORMS: Final = {SHIFT_CLOSE, FN_CLOSE}  # what even a spent FN still signs
 SHIFT_HOURS_MAX: Final = 24
 OFD_WAIT_DAYS_MAX: Final = 30
 
@@ -147,6 +150,8 @@ class FiscalStorage:
     opened_at: datetime | None = None
     shift_totals: Totals = field(default_factory=Totals)
     totals: Totals = field(default_factory=Totals)
+    ailment: Callable[[], int] = lambda: 0  # error of a full or expired FN; 0: healthy
+    aged: Callable[[], bool] = lambda: False  # the open shift counts as old
     begun: int | None = None  # form of the document begun, RAM only
     begun_tags: list[Tlv] = field(default_factory=list)
 
@@ -166,7 +171,8 @@ class FiscalStorage:
         return 0 if self.begun is None else FORMING[self.begun]
 
     def warnings(self, now: datetime) -> int:
-        return 0x08 if self._waits_for_ofd(now, timedelta(days=2)) else 0
+        late = self._waits_for_ofd(now, timedelta(days=2))
+        return (0x08 if late else 0) | WARNINGS.get(self.ailment(), 0)
 
     def unsent(self) -> list[Document]:
         return self.documents[self.confirmed_fd :]
@@ -176,11 +182,9 @@ class FiscalStorage:
 
     def shift_is_old(self, now: datetime) -> bool:
         """More than 24 hours since the shift was opened."""
-        return (
-            self.shift_open
-            and self.opened_at is not None
-            and now - self.opened_at > timedelta(hours=SHIFT_HOURS_MAX)
-        )
+        if not self.shift_open or self.opened_at is None:
+            return False
+        return self.aged() or now - self.opened_at > timedelta(hours=SHIFT_HOURS_MAX)
 
     def begin(self, form: int) -> None:
         """Start a document that tags are sent for; 02 when one is begun or the shift forbids it."""
@@ -202,6 +206,8 @@ class FiscalStorage:
         1040, 1041 and 1077.
         """
         self._check_shift(form)
+        if self.ailment() and form not in LAST_FORMS:
+            raise FnRefused(self.ailment())
         self._check_time(form, now)
         numbers = self._next_numbers(form)
         tags = [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rig.documents import Payment, tax_totals
-from rig.fn import CORRECTION, RECEIPT, SHIFT_CLOSE, SHIFT_OPEN, Document
+from rig.fn import CORRECTION, RECEIPT, SETTLEMENTS, SHIFT_CLOSE, SHIFT_OPEN, Document
 from rig.shtrih_settings import FISCAL, TAXES, Settings
 from rig.shtrih_tables import SIGN_NAMES, SIGN_OF_TYPE
 from rig.till_state import Receipt
@@ -18,6 +18,7 @@ TITLES: Final = {
     CORRECTION: "КАССОВЫЙ ЧЕК КОРРЕКЦИИ",
     SHIFT_OPEN: "ОТЧЕТ ОБ ОТКРЫТИИ СМЕНЫ",
     SHIFT_CLOSE: "ОТЧЕТ О ЗАКРЫТИИ СМЕНЫ",
+    SETTLEMENTS: "ОТЧЕТ О ТЕКУЩЕМ СОСТОЯНИИ РАСЧЕТОВ",
 }
 
 

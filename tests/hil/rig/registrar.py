@@ -7,6 +7,8 @@ from typing import Final
 
 from rig import (
     documents,
+    shtrih_correction,
+    shtrih_items,
     shtrih_receipt,
     shtrih_service,
     shtrih_shift,
@@ -25,10 +27,13 @@ HANDLERS: Final[Mapping[str, shtrih_receipt.Handler]] = {
     **shtrih_service.HANDLERS,
     **shtrih_shift.HANDLERS,
     **shtrih_receipt.HANDLERS,
+    **shtrih_items.HANDLERS,
+    **shtrih_correction.HANDLERS,
     **shtrih_tags.HANDLERS,
     **shtrih_storage.HANDLERS,
 }
 PAPER_ERRORS: Final[Mapping[int, int]] = {1: 0x6B, 2: 0x6B, 3: 0x58, 4: 0x50, 5: 0x50}
+CLOSES_SHIFT: Final = {"z_report", "fn_close_shift"}
 UNKNOWN: Final = 0x37
 
 
@@ -62,6 +67,8 @@ class Registrar:
             self.till.roll_back()
             return command.code_bytes + bytes([refusal.code])
         self.till.commit()
+        if command.name in CLOSES_SHIFT:
+            self._faults.clear("printer", "shift_over_24h")
         if command.prints or command.name in ("continue_print", "cancel_receipt"):
             self.till.start_printing(command.name)
         head = bytes([request.operator]) if command.names_operator else b""

@@ -30,6 +30,8 @@ MONEY_MAX: Final = 9_999_999_999
 CORRECTS: Final = 0x80  # 8Dh 80h..83h
 CORRECTION_TAGS: Final = {1173, 1174}  # no correction without them (FFD 1.2)
 MISSING_TAGS: Final = 0xA4
+WHOLE: Final = 10_000  # percentages of 85h are hundredths
+PERCENT_MAX: Final = 9_999
 RECEIPT_BYTES_MAX: Final = 30_000
 PRINT_CANCELLED_FIELD: Final = 15  # table 17
 EXTENDED_ANSWER_FIELD: Final = 36  # table 17
@@ -40,7 +42,7 @@ def open_receipt(till: Till, request: Request) -> bytes:
     corrects, kind = divmod(request.number(5, 1), CORRECTS)
     if kind not in SIGN_OF_TYPE:
         raise Refused(0x33)
-    _start_receipt(till, kind, request.operator).corrects = bool(corrects)
+    start_receipt(till, kind, request.operator).corrects = bool(corrects)
     return b""
 
 
@@ -55,7 +57,7 @@ def operation(till: Till, request: Request) -> bytes:
     item = Item(
         quantity_millionths=quantity,
         price_kopecks=price,
-        sum_kopecks=_item_sum(quantity, price, request.number(18, 5)),
+        sum_kopecks=item_sum(quantity, price, request.number(18, 5)),
         tax_row=_tax_row(till, request.number(28, 1)),
         department=request.number(29, 1),
         method=request.number(30, 1),
@@ -65,13 +67,13 @@ def operation(till: Till, request: Request) -> bytes:
     )
     if not (1 <= item.method <= 7 and 1 <= item.subject <= 33):
         raise Refused(0x33)
-    _check_department(item)
+    check_department(item)
     receipt = till.state.receipt
     if receipt is None:
         if not till.options.operation_opens_receipt or till.mode != 2:
             raise Refused(0x4E if till.mode == 3 else till.options.wrong_mode)
-        receipt = _start_receipt(till, TYPE_OF_SIGN[sign], request.operator)
-    _register(till, receipt, TYPE_OF_SIGN[sign], item, request.operator)
+        receipt = start_receipt(till, TYPE_OF_SIGN[sign], request.operator)
+    register(till, receipt, TYPE_OF_SIGN[sign], item, request.operator)
     return b""
 
 
@@ -87,16 +89,16 @@ def old_operation(till: Till, request: Request) -> bytes:
     item = Item(
         quantity_millionths=quantity,
         price_kopecks=price,
-        sum_kopecks=_item_sum(quantity, price, NOT_GIVEN),
-        tax_row=_replaced(till, group) if group else 4,
+        sum_kopecks=item_sum(quantity, price, NOT_GIVEN),
+        tax_row=replaced(till, group) if group else 4,
         department=request.number(15, 1),
         method=4,
         subject=1,
         name=request.text(20),
     )
-    _check_department(item)
-    receipt = till.state.receipt or _start_receipt(till, kind, request.operator)
-    _register(till, receipt, kind, item, request.operator)
+    check_department(item)
+    receipt = till.state.receipt or start_receipt(till, kind, request.operator)
+    register(till, receipt, kind, item, request.operator)
     return b""
 
 
@@ -116,13 +118,25 @@ def close_receipt(till: Till, request: Request) -> bytes:
 
 
 def close_receipt_old(till: Till, request: Request) -> bytes:
-    """85h: four payment types, a percentage instead of rounding.  Answer: change."""
+    """85h: four payment types, a percentage instead of rounding: positive is a discount.
+
+    Answer: change.
+    """
     given = [request.number(5 + 5 * index, 5) for index in range(4)] + [0] * 12
     percent = int.from_bytes(request.payload[25:27], "little", signed=True)
+    if abs(percent) > PERCENT_MAX:
+        raise Refused(0x40)
     if percent:
-        raise Refused(0x33)  # a discount on the whole receipt is no FFD notion
+        _discount(_open(till, request.operator), percent)
     _document, change = _close(till, request, given, 0, 0)
     return le(change, 5)
+
+
+def _discount(receipt: Receipt, percent: int) -> None:
+    """A percentage off (or onto) the receipt: the format knows it as cheaper items."""
+    for item in receipt.items:
+        item.sum_kopecks = half_up(item.sum_kopecks * (WHOLE - percent), WHOLE)
+        item.price_kopecks = half_up(item.sum_kopecks * MILLION, item.quantity_millionths)
 
 
 def cancel_receipt(till: Till, request: Request) -> bytes:
@@ -152,7 +166,7 @@ def extended(till: Till, document: Document) -> bytes:
     return date_time(document.made_at) if wanted else b""
 
 
-def _start_receipt(till: Till, kind: int, operator: int) -> Receipt:
+def start_receipt(till: Till, kind: int, operator: int) -> Receipt:
     if till.mode == 3:
         raise Refused(0x4E)
     if till.fn.begun is not None and till.fn.begun != SHIFT_OPEN:
@@ -179,7 +193,7 @@ def _open(till: Till, operator: int) -> Receipt:
     return receipt
 
 
-def _register(till: Till, receipt: Receipt, kind: int, item: Item, operator: int) -> None:
+def register(till: Till, receipt: Receipt, kind: int, item: Item, operator: int) -> None:
     _open(till, operator)
     if receipt.kind != kind:
         raise Refused(0x49)
@@ -193,7 +207,7 @@ def _register(till: Till, receipt: Receipt, kind: int, item: Item, operator: int
     till.state.operations[slot] += 1
 
 
-def _check_department(item: Item) -> None:
+def check_department(item: Item) -> None:
     """Before anything is opened for the item."""
     if item.department > 16 and item.department != 255:
         raise Refused(0x63)
@@ -204,7 +218,7 @@ def _department(item: Item) -> int:
     return item.department if 1 <= item.department <= 16 else 1
 
 
-def _item_sum(quantity_millionths: int, price: int, given: int) -> int:
+def item_sum(quantity_millionths: int, price: int, given: int) -> int:
     """Price by quantity; the host's own sum may differ by one kopeck."""
     if price > MONEY_MAX:
         raise Refused(0x61)
@@ -222,10 +236,10 @@ def _tax_row(till: Till, byte: int) -> int:
     tax = TAX_BY_BYTE[till.options.vat_bytes].get(byte)
     if tax is None:
         raise Refused(0x33)
-    return _replaced(till, tax.row)
+    return replaced(till, tax.row)
 
 
-def _replaced(till: Till, row: int) -> int:
+def replaced(till: Till, row: int) -> int:
     """Table 17 field 71 = 1 turns 20 % into 22 % from 2026-01-01."""
     if till.settings.number(REGION, 1, 71) == 1 and till.now().year >= 2026:
         return REPLACED_IN_2026.get(row, row)
@@ -277,11 +291,11 @@ def _payment(
         credit=given[14],
         provision=given[15],
         change=given[0] - cash,
-        tax_system=_tax_system(till, tax_system),
+        tax_system=chosen_tax_system(till, tax_system),
     )
 
 
-def _tax_system(till: Till, asked: int) -> int:
+def chosen_tax_system(till: Till, asked: int) -> int:
     """One registered bit; 0 stands for the only one registered."""
     registered = till.settings.number(FISCAL, 1, 5)
     if asked == 0 and registered.bit_count() == 1:

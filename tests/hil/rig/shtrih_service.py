@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from rig.shtrih_requests import Request, dmy, hms, le
+from rig.shtrih_requests import Request, dmy, fixed, hms, le
 from rig.shtrih_settings import FISCAL, READ_ONLY_TABLES, BadValue, NoSuchCell
 from rig.shtrih_tables import ERRORS
 from rig.till import Refused, Till
@@ -45,7 +45,7 @@ def short_status(till: Till, _request: Request) -> bytes:
 def full_status(till: Till, _request: Request) -> bytes:
     """11h, 48 bytes with the legacy ФП fields."""
     now, settings = till.now(), till.settings
-    serial = settings.text(FISCAL, 1, 1).strip()
+    serial = till.identity(1).strip()
     short = int(serial) if serial.isdigit() and int(serial) < NO_SERIAL else NO_SERIAL
     registrations = sum(document.form in (1, 11) for document in till.fn.documents)
     closed = till.fn.shift_number - (1 if till.fn.shift_open else 0)
@@ -120,10 +120,15 @@ def operation_register(till: Till, request: Request) -> bytes:
 
 
 def read_table(till: Till, request: Request) -> bytes:
+    cell = request.number(5, 1), request.number(6, 2), request.number(8, 1)
     try:
-        return till.settings.read(request.number(5, 1), request.number(6, 2), request.number(8, 1))
+        value = till.settings.read(*cell)
     except NoSuchCell:
         raise Refused(0x5D) from None
+    if cell[:2] != (FISCAL, 1):
+        return value
+    shown = till.identity(cell[2])
+    return value if shown == till.settings.text(*cell) else fixed(shown, len(value))
 
 
 def write_table(till: Till, request: Request) -> bytes:
@@ -211,8 +216,8 @@ def continue_print(till: Till, _request: Request) -> bytes:
 
 
 def _flags(till: Till) -> int:
-    """Point, lever; roll and optical sensor while there is paper; drawer closed."""
-    return 0x0210 | (0x0082 if till.state.has_paper else 0)
+    """Point, lever; roll and optical sensor while there is paper; cover; drawer closed."""
+    return 0x0210 | (0x0082 if till.state.has_paper else 0) | (0x0400 if till.cover_open else 0)
 
 
 def _name(text: str) -> bytes:

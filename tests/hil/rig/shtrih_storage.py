@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from rig.fn import (
@@ -14,6 +14,7 @@ from rig.fn import (
     RECEIPT,
     REGISTRATION,
     REREGISTRATION,
+    SETTLEMENTS,
     SHIFT_CLOSE,
     SHIFT_OPEN,
     Document,
@@ -44,13 +45,13 @@ def fn_status(till: Till, _request: Request) -> bytes:
         bytes([fn.phase, current, 1 if fn.begun_tags else 0, 1 if fn.shift_open else 0])
         + bytes([fn.warnings(till.now())])
         + (date_time(last.made_at) if last else bytes(5))
-        + fixed(fn.fn_number, 16)
+        + fixed(till.identity(4), 16)
         + le(fn.last_fd, 4)
     )
 
 
 def fn_number(till: Till, _request: Request) -> bytes:
-    return fixed(till.fn.fn_number, 16)
+    return fixed(till.identity(4), 16)
 
 
 def fn_expiry(till: Till, _request: Request) -> bytes:
@@ -170,6 +171,11 @@ def _tail(till: Till, document: Document) -> bytes:
         return le(document.number(1054) or 0, 1) + le(document.number(1020) or 0, 5)
     if document.form == REGISTRATION:
         return _user(till)
+    if document.form == SETTLEMENTS:
+        first = datetime.fromtimestamp(document.number(1098) or 0, UTC)
+        return le(document.number(1097) or 0, 4) + bytes(
+            [first.year - 2000, first.month, first.day]
+        )
     return b""
 
 
@@ -177,7 +183,7 @@ def _user(till: Till) -> bytes:
     settings = till.settings
     return (
         fixed(settings.text(FISCAL, 1, 2), 12)
-        + fixed(settings.text(FISCAL, 1, 3), 20)
+        + fixed(till.identity(3), 20)
         + bytes([settings.number(FISCAL, 1, 5), settings.number(FISCAL, 1, 6)])
     )
 

@@ -71,6 +71,7 @@ _RECEIPT = frozenset({8})
 _IDLE = frozenset({2, 3, 4, 9})
 _NOT_IN_RECEIPT = ANY - {8, 10}
 _SALE_MODES = frozenset({2, 3, 4, 8})
+_SHIFT_OR_NONE = frozenset({2, 3, 4})
 
 COMMANDS: Final[tuple[Command, ...]] = (
     _plain(0x10, "short_status", 5),
@@ -133,6 +134,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
     _fn(0xFF0A, "find_document", 10),
     _fn(0xFF0B, "fn_open_shift", 6, SYSTEM, frozenset({4}), run_ms=1000),
     _fn(0xFF0C, "send_tlv", 7, longest=FRAME_MAX),
+    _fn(0xFF0D, "operation_discounted", 254, OPERATOR, _SALE_MODES, prints=True, run_ms=50),
+    _fn(0xFF35, "begin_correction", 6, SYSTEM, _SHIFT_OR_NONE),
+    _fn(0xFF36, "correction_old", 12, SYSTEM, _SHIFT_OR_NONE, prints=True, run_ms=500),
+    _fn(0xFF37, "begin_settlements", 6, SYSTEM, _SHIFT_OR_NONE),
+    _fn(0xFF38, "settlements", 6, SYSTEM, _SHIFT_OR_NONE, prints=True, run_ms=500),
     _fn(0xFF39, "ofd_exchange_status", 6),
     _fn(0xFF3A, "read_document", 10),
     _fn(0xFF3B, "read_tlv", 6),
@@ -142,8 +148,10 @@ COMMANDS: Final[tuple[Command, ...]] = (
     _fn(0xFF41, "begin_open_shift", 6, SYSTEM, frozenset({4})),
     _fn(0xFF42, "begin_close_shift", 6, SYSTEM, OPEN_SHIFT),
     _fn(0xFF43, "fn_close_shift", 6, SYSTEM, OPEN_SHIFT, run_ms=1000),
+    _fn(0xFF44, "operation_taxed", 254, OPERATOR, _RECEIPT, prints=True, run_ms=50),
     _fn(0xFF45, "close_receipt", 118, OPERATOR, _RECEIPT, longest=182, prints=True, run_ms=500),
     _fn(0xFF46, "operation", 32, OPERATOR, ANY, longest=160, prints=True, run_ms=50),
+    _fn(0xFF4A, "correction", 69, SYSTEM, _SHIFT_OR_NONE, prints=True, run_ms=500),
     _fn(0xFF4D, "bind_tlv", 7, SYSTEM, _RECEIPT, longest=FRAME_MAX),
     _fn(0xFF63, "fn_memory", 6),
 )
@@ -209,6 +217,8 @@ ERRORS: Final[Mapping[int, str]] = {
     0x01: "ФН: НЕИЗВЕСТНАЯ КОМАНДА",
     0x02: "ФН: НЕВЕРНОЕ СОСТОЯНИЕ",
     0x03: "ФН: ОШИБКА",
+    0x05: "ФН: ЗАКОНЧЕН СРОК ЭКСПЛУАТАЦИИ",
+    0x06: "ФН: АРХИВ ПЕРЕПОЛНЕН",
     0x07: "ФН: НЕВЕРНЫЕ ДАТА И ВРЕМЯ",
     0x08: "ФН: НЕТ ЗАПРОШЕННЫХ ДАННЫХ",
     0x09: "ФН: НЕКОРРЕКТНОЕ ЗНАЧЕНИЕ ПАРАМЕТРОВ",
@@ -217,6 +227,7 @@ ERRORS: Final[Mapping[int, str]] = {
     0x16: "ФН: СМЕНА БОЛЕЕ 24 ЧАСОВ",
     0x33: "НЕКОРРЕКТНЫЕ ПАРАМЕТРЫ В КОМАНДЕ",
     0x37: "КОМАНДА НЕ ПОДДЕРЖИВАЕТСЯ",
+    0x40: "ПЕРЕПОЛНЕНИЕ ДИАПАЗОНА СКИДОК",
     0x45: "СУММА ВСЕХ ОПЛАТ МЕНЬШЕ ИТОГА ЧЕКА",
     0x46: "НЕ ХВАТАЕТ НАЛИЧНОСТИ В КАССЕ",
     0x48: "ПЕРЕПОЛНЕНИЕ ИТОГА ЧЕКА",
@@ -230,6 +241,7 @@ ERRORS: Final[Mapping[int, str]] = {
     0x56: "НЕТ ДОКУМЕНТА ДЛЯ ПОВТОРА",
     0x58: "ОЖИДАНИЕ КОМАНДЫ ПРОДОЛЖЕНИЯ ПЕЧАТИ",
     0x59: "ДОКУМЕНТ ОТКРЫТ ДРУГИМ ОПЕРАТОРОМ",
+    0x5A: "СКИДКА ПРЕВЫШАЕТ НАКОПЛЕНИЯ В ЧЕКЕ",
     0x5D: "ТАБЛИЦА НЕ ОПРЕДЕЛЕНА",
     0x5E: "НЕВЕРНАЯ ОПЕРАЦИЯ",
     0x60: "ПЕРЕПОЛНЕНИЕ ПРИ УМНОЖЕНИИ",

@@ -5,18 +5,29 @@ Sources: [SHTRIH] 5 (modes, submodes), 9 (what survives a power cut), 14 (open q
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rig.faults import Faults
-from rig.fn import Document, FiscalStorage
+from rig.fn import EXPIRED, FULL, Document, FiscalStorage
 from rig.memory import Memory
 from rig.shtrih_settings import FISCAL, REGION, Settings
 from rig.till_state import PrintJob, TillState
 
 TORN: Final = "ДОКУМЕНТ НЕДЕЙСТВИТЕЛЕН!"
+AILMENTS: Final = {"fn_expired": EXPIRED, "fn_full": FULL}
+OTHER_FN, OTHER_SERIAL = "9999078900000017", "0380490099999999"
+# What a fault puts in the place of a field of table 18: its setting and the value without it.
+STRANGERS: Final[Mapping[str, Mapping[int, tuple[str, str]]]] = {
+    "swap_fn": {4: ("fn", OTHER_FN)},
+    "other_printer": {
+        1: ("serial", OTHER_SERIAL),
+        3: ("", "0000000002046171"),
+        4: ("fn", OTHER_FN),
+    },
+}
 DO_NOT_PRINT_FIELD: Final = 7  # table 17: 0 print, 1 skip once, 2 skip always
 
 
@@ -70,6 +81,8 @@ class Till:
             secret=b"rig:" + settings.text(FISCAL, 1, 1).encode(),
             ofd_wait_days=options.ofd_wait_days,
         )
+        self.fn.ailment = self._ailment
+        self.fn.aged = lambda: faults.find("printer", "shift_over_24h") is not None
         self.printed: list[str] = []
         self.ofd_online = options.ofd_online
         self.reading: list[bytes] | None = None  # parts FF3Bh still has to hand out, RAM only
@@ -105,6 +118,25 @@ class Till:
         return 3 if self.fn.shift_is_old(self.now()) else 2
 
     @property
+    def cover_open(self) -> bool:
+        return self.faults.find("printer", "cover_open") is not None
+
+    def identity(self, field: int) -> str:
+        """A field of table 18 that tells this till and its FN from others; faults change it."""
+        for name, strange in STRANGERS.items():
+            fault = self.faults.find("printer", name)
+            if fault is not None and field in strange:
+                key, number = strange[field]
+                return str(fault.settings.get(key, number))
+        return self.settings.text(FISCAL, 1, field)
+
+    def _ailment(self) -> int:
+        for name, code in AILMENTS.items():
+            if self.faults.find("printer", name) is not None:
+                return code
+        return 0
+
+    @property
     def mode_byte(self) -> int:
         receipt = self.state.receipt
         return 8 | receipt.kind << 4 if receipt is not None else self.mode
@@ -112,7 +144,7 @@ class Till:
     @property
     def submode(self) -> int:
         job = self.state.job
-        if not self.state.has_paper:
+        if not self.state.has_paper or self.cover_open:
             return 1 if job is None else 2
         if job is None:
             return 0
