@@ -36,6 +36,17 @@ def configure(stream: TextIO | None = None, observer: Observer | None = None) ->
     logging.basicConfig(level=logging.ERROR, handlers=[_LibraryHandler()], force=True)
 
 
+def add_observer(observer: Observer) -> None:
+    """It sees every event from now on, in the thread where it happens; it must not raise."""
+    _observers.append(observer)
+
+
+def remove_observer(observer: Observer) -> None:
+    """It sees no more; one that `configure` dropped is no error."""
+    with contextlib.suppress(ValueError):
+        _observers.remove(observer)
+
+
 def event(what: Event, *, level: str | None = None, **facts: object) -> None:
     """Write one line.  Facts are JSON values; secrets and customers' contacts are left out.
 
@@ -43,7 +54,7 @@ def event(what: Event, *, level: str | None = None, **facts: object) -> None:
     """
     with contextlib.suppress(OSError, ValueError):
         structlog.get_logger().msg(what.log_name, level=level or what.level, **facts)
-    for observer in _observers:
+    for observer in tuple(_observers):
         observer(what, facts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kktd.api import query
 from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
 from kktd.api.idempotency import once
@@ -12,7 +13,6 @@ from kktd.api.receipts import parse_optional
 from kktd.api.schemas import SyncBody, parse
 from kktd.api.snapshot import Snapshot, take
 from kktd.api.times import iso
-from kktd.errors import Invalid
 from kktd.model.states import CircuitState
 from kktd.ofd.breaker import Circuit
 from kktd.receipts.answers import Answer
@@ -88,7 +88,7 @@ async def sync(call: Call) -> Answer:
     """POST /v1/kkt/buffer/sync: start one now; 202 is its final answer."""
     body = await read_body(call.request)
     asked = parse(SyncBody, parse_json(body)) if body.strip() else SyncBody()
-    force = _query_flag(call, "force") or asked.force
+    force = query.flag(call, "force") or asked.force
 
     async def act() -> Answer:
         job = await call.write(
@@ -103,13 +103,6 @@ async def sync(call: Call) -> Answer:
         )
 
     return await once(call, body, act, keep=lambda _: True)
-
-
-def _query_flag(call: Call, name: str) -> bool:
-    value = call.request.query_params.get(name, "false").lower()
-    if value not in ("true", "false", "1", "0"):
-        raise Invalid("not true or false", field=name)
-    return value in ("true", "1")
 
 
 async def reset_breaker(call: Call) -> Answer:

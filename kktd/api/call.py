@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kktd.api.messages import Language
+from kktd.api.stream import Hub
 from kktd.api.till import Till
 from kktd.receipts.answers import Answer
 from kktd.store.tokens import Role
@@ -73,6 +74,8 @@ class Runtime:
         default_factory=lambda: ThreadPoolExecutor(READERS, thread_name_prefix="api-read")
     )
     halt: asyncio.Event = field(default_factory=asyncio.Event)
+    hub: Hub = field(default_factory=Hub)
+    history: asyncio.Lock = field(default_factory=asyncio.Lock)  # one long look at a time
     running: dict[str, Running] = field(default_factory=dict)  # touched by the loop alone
 
     def close(self) -> None:

@@ -101,7 +101,7 @@ class _Reply:
 def _preflight(headers: Headers) -> Response:
     """For a listed origin; a page on the internet asks apart whether it may call into the LAN."""
     allowed = {
-        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Methods": "GET, POST, DELETE",
         "Access-Control-Allow-Headers": CORS_HEADERS,
         "Access-Control-Max-Age": "600",
     }

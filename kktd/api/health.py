@@ -9,7 +9,8 @@ from starlette.responses import Response
 from kktd.api.buffer import circuit_json
 from kktd.api.call import Call
 from kktd.api.errors import json_response
-from kktd.api.messages import Language, sentence
+from kktd.api.maintenance import maintenance_json
+from kktd.api.messages import Language, error_sentence, sentence
 from kktd.api.snapshot import Snapshot, take
 from kktd.api.times import iso
 from kktd.model.states import CircuitState, NetworkMode
@@ -24,12 +25,15 @@ async def show(call: Call) -> Response:
     workers = dict(call.till.workers())
     late = sorted(name for name, on_time in workers.items() if not on_time)
     remedy = seen.obstacle or (None if seen.lane.ready else seen.lane.remedy)
+    resting = seen.reading.maintenance
+    details = {"reason": resting.reason} if resting else {}
     body = {
         "status": _status(seen, late),
         "pos_ids": list(call.till.settings().till.pos_ids),
         "can_sell": seen.obstacle is None,
         "obstacle": seen.obstacle,
-        "message": sentence(remedy, language) if remedy else None,
+        "message": error_sentence(remedy, None, details, language) if remedy else None,
+        "maintenance": maintenance_json(seen.reading.maintenance),
         "components": _components(seen, late, language),
         "version": call.till.version,
     }

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 HEADER_S: Final = 8.0
+WRITE_BUFFER_BYTES: Final = 64 * 1024  # for one who reads slowly; asyncio takes 512 KiB with TLS
 
 
 class GuardedHttp(H11Protocol):
@@ -32,7 +33,9 @@ class GuardedHttp(H11Protocol):
         *,
         max_connections: int = 256,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        # A stream nobody reads can be cut by the application (scope["state"], api/stream.py).
+        state = {**app_state, "abort": self._abort}
+        super().__init__(config, server_state, state, _loop)
         self._max_connections = max_connections
         self._cut: asyncio.TimerHandle | None = None
 
@@ -42,6 +45,7 @@ class GuardedHttp(H11Protocol):
             transport.abort()
             return
         _send_at_once(transport)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self._arm()
 
     def data_received(self, data: bytes) -> None:
@@ -78,6 +82,10 @@ class GuardedHttp(H11Protocol):
         ):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     def _owes_bytes(self) -> bool:
         """The client has to send more, and the application does not watch it."""

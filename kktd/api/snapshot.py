@@ -66,6 +66,8 @@ def _obstacle(till: Till, reading: Reading, lane: LaneHealth) -> str | None:
         return "SHUTTING_DOWN"
     if till.store.failed is not None:
         return "DISK_FULL"
+    if reading.maintenance is not None:
+        return "MAINTENANCE"
     if reading.buffer.queued >= settings.buffer.capacity:
         return "BUFFER_FULL"
     waiting = reading.buffer.waiting_for_printer

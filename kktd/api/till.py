@@ -42,6 +42,9 @@ class DeliveryControl(Protocol):
     def force(self, *, ignore_backoff: bool, user: str) -> SyncJob:
         """Start a sync now; raises LeaseHeld (who holds the lock), NoNetwork."""
 
+    def wake(self) -> None:
+        """There is something to send."""
+
     def reset_breaker(self, *, user: str) -> Circuit:
         """Close the breaker by hand."""
 

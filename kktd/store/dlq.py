@@ -98,9 +98,11 @@ def find_all(
     return [_from_row(row) for row in rows]
 
 
-def count(db: Db) -> int:
-    """How many wait for a person."""
-    for (number,) in db.execute("SELECT count(*) FROM dlq WHERE resolved_at IS NULL"):
+def count(db: Db, *, resolved: bool = False) -> int:
+    """How many wait for a person, or did."""
+    for (number,) in db.execute(
+        f"SELECT count(*) FROM dlq WHERE resolved_at IS {'NOT ' if resolved else ''}NULL"
+    ):
         return int(number)
     return 0
 
@@ -133,7 +135,12 @@ def _close(db: Db, letter_id: str, resolved_by: str, note: str, now_s: int) -> D
     closed = db.changes() == 1
     letter = find(db, letter_id)
     if not closed:
-        raise TooLate("it was resolved before", dlq_id=letter_id, resolved_by=letter.resolved_by)
+        raise TooLate(
+            "it was resolved before",
+            dlq_id=letter_id,
+            resolved_by=letter.resolved_by,
+            remedy="dlq_resolved",
+        )
     return letter
 
 

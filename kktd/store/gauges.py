@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kktd.model.receipt import PaymentMethod
-from kktd.store import dlq, receipts, sessions
+from kktd.store import dlq, maintenance, receipts, sessions
 from kktd.store.connection import Db
+from kktd.store.maintenance import Maintenance
 from kktd.store.receipts import IN_BUFFER, BufferCount
 
 
@@ -27,6 +28,7 @@ class Reading:
     dlq: int
     oldest_registered_at_s: int | None  # of those the ОФД does not have
     shifts: dict[str, ShiftReading]
+    maintenance: Maintenance | None
 
 
 def read(db: Db, pos_ids: tuple[str, ...]) -> Reading:
@@ -36,6 +38,7 @@ def read(db: Db, pos_ids: tuple[str, ...]) -> Reading:
         dlq=dlq.count(db),
         oldest_registered_at_s=_oldest_registered(db),
         shifts={pos_id: _shift(db, pos_id) for pos_id in pos_ids},
+        maintenance=maintenance.find(db),
     )
 
 

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from typing import Any
 
 from kktd.events import Event
 from kktd.store.connection import Db
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One row; `event` is a stored name of events.py, `facts` what was kept of it."""
+
+    id: int
+    timestamp_ms: int
+    level: str
+    event: str
+    receipt_id: str | None
+    facts: dict[str, Any]
 
 
 def append(
@@ -25,3 +39,50 @@ def append(
             json.dumps(facts, ensure_ascii=False) if facts else None,
         ),
     )
+
+
+def find_page(
+    db: Db, levels: tuple[str, ...], since_ms: int | None, limit: int, offset: int
+) -> tuple[int, list[Happening]]:
+    """How many there are, and one page of them, newest first.
+
+    Order is that of the ids.  There is no index on time: `since_ms` is found among the ids by
+    halving, so a clock that was set back in between blurs that border and nothing else.
+    """
+    first = 0 if since_ms is None else _first_since(db, since_ms)
+    condition = f"id >= ? AND level IN ({', '.join('?' * len(levels))})"
+    total = 0
+    for (number,) in db.execute(
+        f"SELECT count(*) FROM buffer_events WHERE {condition}", (first, *levels)
+    ):
+        total = int(str(number))
+    rows = db.execute(
+        f"""SELECT id, timestamp, level, event_type, receipt_id, metadata FROM buffer_events
+            WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?""",
+        (first, *levels, limit, offset),
+    )
+    return total, [_from_row(row) for row in rows]
+
+
+def _first_since(db: Db, since_ms: int) -> int:
+    """The lowest id from which on everything is as late; one past the last if nothing is."""
+    low = 0
+    high = 1
+    for (newest,) in db.execute("SELECT id FROM buffer_events ORDER BY id DESC LIMIT 1"):
+        high = int(str(newest)) + 1
+    while low < high:
+        middle = (low + high) // 2
+        early = None
+        for row_id, timestamp_ms in db.execute(
+            "SELECT id, timestamp FROM buffer_events WHERE id >= ? ORDER BY id LIMIT 1", (middle,)
+        ):
+            early = row_id if timestamp_ms < since_ms else None
+        if early is None:
+            high = middle
+        else:
+            low = early + 1
+    return low
+
+
+def _from_row(row: tuple[Any, ...]) -> Happening:
+    return Happening(row[0], row[1], row[2], row[3], row[4], json.loads(row[5]) if row[5] else {})

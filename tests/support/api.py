@@ -81,10 +81,14 @@ class NoDelivery:
     def __init__(self, breaker: Breaker) -> None:
         self.breaker = breaker
         self.asked: list[tuple[bool, str]] = []
+        self.woken = 0
 
     def force(self, *, ignore_backoff: bool, user: str) -> SyncJob:
         self.asked.append((ignore_backoff, user))
         return SyncJob(str(uuid.uuid4()), 9)
+
+    def wake(self) -> None:
+        self.woken += 1
 
     def reset_breaker(self, *, user: str) -> Circuit:
         return self.breaker.reset()

@@ -6,6 +6,9 @@ import fcntl
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 from kktd.cli import main as kktctl
 from kktd.store.tokens import Role
 from tests.support.api import ApiBench
+from tests.unit.api.test_support import give_up
 
 
 @pytest.fixture(scope="module")
@@ -175,9 +179,87 @@ def test_probe_stays_away_while_the_daemon_runs(
     assert kktctl.main(["printer", "probe", "--config", str(config)]) == 2
 
 
+def test_maintenance_is_switched_on_and_off(
+    bench: ApiBench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(bench, "maintenance", "on", "replacing", "the FN", "--minutes", "45") == 0
+    shown = capsys.readouterr().out
+    assert "no sales: replacing the FN" in shown
+    assert "kktctl maintenance off" in _last(shown)
+    assert bench.sell().code == "MAINTENANCE"
+    assert _run(bench, "status") == 1
+    assert "replacing the FN" in _last(capsys.readouterr().out)
+    assert _run(bench, "maintenance", "off") == 0
+    assert _last(capsys.readouterr().out) == "next      sales are open, check: kktctl status"
+    assert _run(bench, "maintenance", "on") == 2
+    assert _run(bench, "maintenance", "on", "x", "--minutes", "0") == 1
+
+
+def test_the_dlq_is_listed_shown_and_closed(
+    bench: ApiBench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(bench, "dlq", "list") == 0
+    assert _last(capsys.readouterr().out) == "next      nothing to do"
+    _, first = give_up(bench)
+    _, second = give_up(bench)
+    capsys.readouterr()
+    assert _run(bench, "dlq", "list") == 1
+    listed = capsys.readouterr().out
+    assert first in listed
+    assert "422 wrong tag" in listed
+    assert _last(listed) == "next      mend the cause, then: kktctl dlq retry ID"
+    assert _run(bench, "dlq", "show", first) == 1
+    assert f"retry {first}" in _last(capsys.readouterr().out)
+    assert _run(bench, "dlq", "retry", first) == 0
+    assert "kktctl receipt show" in _last(capsys.readouterr().out)
+    assert _run(bench, "dlq", "resolve", second, "sent", "by hand", "--by", "Petrov") == 0
+    capsys.readouterr()
+    assert _run(bench, "dlq", "show", second, "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["resolved_by"], shown["note"]) == ("Petrov", "sent by hand")
+    assert _run(bench, "dlq", "retry", second) == 1
+    assert "was closed before" in capsys.readouterr().err
+    assert _run(bench, "dlq", "show", "nobody") == 1
+    assert _run(bench, "dlq", "resolve", second) == 2
+
+
+def test_logs_end_with_the_newest(
+    bench: ApiBench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.sell()
+    capsys.readouterr()
+    assert _run(bench, "logs", "--limit", "2") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert "A receipt is registered, the FN holds it." in lines[1]
+    assert lines[2].startswith("next      2 of ")
+    assert _run(bench, "logs", "--level", "LOUD") == 1
+    assert "INVALID" in capsys.readouterr().err
+    assert _run(bench, "logs", "--level", "critical", "--since", "2099-01-01", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["items"] == []
+    monkeypatch.setenv("LANG", "ru_RU.UTF-8")
+    assert _run(bench, "logs", "--limit", "500") == 0
+    assert _last(capsys.readouterr().out) == "дальше    это всё; следить: kktctl logs -f"
+
+
+def test_logs_are_followed_until_ctrl_c(bench: ApiBench) -> None:
+    command = [sys.executable, "-m", "kktd.cli.main", "logs", "-f", "--json", "--limit", "1"]
+    command += ["--socket", str(bench.socket_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        first = json.loads(following.stdout.readline())
+        sold = bench.sell().body["receipt_id"]
+        found = [json.loads(following.stdout.readline()) for _ in range(2)]
+        following.send_signal(signal.SIGINT)
+        assert following.wait(10) == 0
+    assert [one["receipt_id"] for one in found] == [sold, sold]
+    assert first["id"] < found[0]["id"] < found[1]["id"]
+
+
 def test_every_command_has_a_line_of_help_in_both_languages() -> None:
     commands = kktctl.find_commands()
-    assert set(commands) == {"breaker", "buffer", "printer", "receipt", "status", "sync", "token"}
+    assert commands.keys() >= {"breaker", "buffer", "dlq", "logs", "maintenance", "printer"}
+    assert commands.keys() >= {"receipt", "status", "sync", "token"}
     for command in commands.values():
         russian, english = command.HELP
         assert english.isascii()
