@@ -128,15 +128,7 @@ class Daemon:
         self._reminder = CapacityReminder(
             clock, self._store, BufferSettings().capacity, lambda: self._settings.buffer.capacity
         )
-        self._reloader = Reloader(
-            file,
-            settings,
-            clock,
-            self._store,
-            use=self._use,
-            token_changed=self._delivery.settings_changed,
-            tell_systemd=self._tell_systemd,
-        )
+        self._reloader = self._make_reloader(file)
         self._workers = self._make_workers()
         self._api = self._make_api()
 
@@ -231,6 +223,17 @@ class Daemon:
             name: Worker(name, step, self._clock, step_max_s)
             for name, (step, step_max_s) in steps.items()
         }
+
+    def _make_reloader(self, file: Path) -> Reloader:
+        return Reloader(
+            file,
+            self._settings,
+            self._clock,
+            self._store,
+            use=self._use,
+            token_changed=self._delivery.settings_changed,
+            tell_systemd=self._tell_systemd,
+        )
 
     def _make_api(self) -> ApiServer:
         from kktd.api.app import build_api

@@ -107,6 +107,7 @@ class ApiBench:
         self.certificates = certificates
         self._lane_gate = threading.Event()
         self._lane_gate.set()
+        self.reminds_of_capacity = False
         self.till: TillBench | None = None
         self.start()
 
@@ -140,6 +141,7 @@ class ApiBench:
             metrics=self.metrics,
             version="0.1.0",
             workers=lambda: self.late,
+            capacity_reminder=lambda: self.reminds_of_capacity,
         )
         self.metrics.attach(lambda: as_gauges(take(self.api_till)))
         self.socket_path = self._folder / "api.sock"

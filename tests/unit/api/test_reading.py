@@ -159,3 +159,11 @@ def test_every_series_stands_once(bench: ApiBench) -> None:
     lines = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
     assert len(lines) == len(set(lines))
     assert "_created" not in text
+
+
+def test_a_buffer_that_stayed_larger_for_hours_is_an_alert(own_bench: ApiBench) -> None:
+    assert own_bench.lan("GET", "/v1/kkt/buffer/status").body["alerts"] == []
+    own_bench.reminds_of_capacity = True
+    alert = own_bench.lan("GET", "/v1/kkt/buffer/status").body["alerts"][0]
+    assert alert["level"] == "P3"
+    assert "capacity" in alert["message"]
