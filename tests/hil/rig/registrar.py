@@ -9,6 +9,7 @@ from rig import (
     documents,
     shtrih_correction,
     shtrih_items,
+    shtrih_marking,
     shtrih_receipt,
     shtrih_service,
     shtrih_shift,
@@ -29,6 +30,7 @@ HANDLERS: Final[Mapping[str, shtrih_receipt.Handler]] = {
     **shtrih_receipt.HANDLERS,
     **shtrih_items.HANDLERS,
     **shtrih_correction.HANDLERS,
+    **shtrih_marking.HANDLERS,
     **shtrih_tags.HANDLERS,
     **shtrih_storage.HANDLERS,
 }
@@ -67,6 +69,8 @@ class Registrar:
             self.till.roll_back()
             return command.code_bytes + bytes([refusal.code])
         self.till.commit()
+        if command.name in shtrih_marking.AFTERWARDS:
+            shtrih_marking.AFTERWARDS[command.name](self.till.marks)
         if command.name in CLOSES_SHIFT:
             self._faults.clear("printer", "shift_over_24h")
         if command.prints or command.name in ("continue_print", "cancel_receipt"):

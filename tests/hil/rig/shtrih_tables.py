@@ -153,7 +153,12 @@ COMMANDS: Final[tuple[Command, ...]] = (
     _fn(0xFF46, "operation", 32, OPERATOR, ANY, longest=160, prints=True, run_ms=50),
     _fn(0xFF4A, "correction", 69, SYSTEM, _SHIFT_OR_NONE, prints=True, run_ms=500),
     _fn(0xFF4D, "bind_tlv", 7, SYSTEM, _RECEIPT, longest=FRAME_MAX),
+    _fn(0xFF61, "check_mark", 11, OPERATOR, longest=FRAME_MAX, run_ms=500),
     _fn(0xFF63, "fn_memory", 6),
+    _fn(0xFF67, "bind_mark", 8, OPERATOR, _RECEIPT, longest=FRAME_MAX, run_ms=100),
+    _fn(0xFF68, "notification_status", 6, OPERATOR),
+    _fn(0xFF69, "decide_mark", 7, OPERATOR),
+    _fn(0xFF70, "marking_status", 6, OPERATOR),
 )
 BY_CODE: Final[Mapping[int, Command]] = {row.code: row for row in COMMANDS}
 BY_NAME: Final[Mapping[str, Command]] = {row.name: row for row in COMMANDS}
@@ -256,6 +261,8 @@ ERRORS: Final[Mapping[int, str]] = {
     0x7D: "НЕВЕРНЫЙ ФОРМАТ ДАТЫ",
     0x7E: "НЕВЕРНОЕ ЗНАЧЕНИЕ В ПОЛЕ ДЛИНЫ",
     0x8E: "НУЛЕВОЙ ИТОГ ЧЕКА",
+    0xA1: "ФН: НЕВЕРНАЯ ПОСЛЕДОВАТЕЛЬНОСТЬ КОМАНД",
+    0xA3: "ФН: ПЕРЕПОЛНЕНА ТАБЛИЦА ПРОВЕРКИ КМ",
     0xC0: "ПОДТВЕРДИТЕ ДАТУ И ВРЕМЯ",
 }
 

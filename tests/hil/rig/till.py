@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rig.faults import Faults
 from rig.fn import EXPIRED, FULL, Document, FiscalStorage
+from rig.marks import Marks
 from rig.memory import Memory
 from rig.shtrih_settings import FISCAL, REGION, Settings
 from rig.till_state import PrintJob, TillState
@@ -83,6 +84,7 @@ class Till:
         )
         self.fn.ailment = self._ailment
         self.fn.aged = lambda: faults.find("printer", "shift_over_24h") is not None
+        self.marks = Marks()
         self.printed: list[str] = []
         self.ofd_online = options.ofd_online
         self.reading: list[bytes] | None = None  # parts FF3Bh still has to hand out, RAM only
@@ -211,6 +213,7 @@ class Till:
     def power_on(self) -> None:
         """RAM is gone; interrupted printing starts again by itself."""
         self.fn.cancel()
+        self.marks.clear()
         self.reading = None
         job = self.state.job
         if not self.options.receipt_survives_power_cut:
