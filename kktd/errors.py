@@ -207,10 +207,22 @@ class ShiftExpired(RequestError):
     code = "SHIFT_EXPIRED"
 
 
+class NotEnoughCash(RequestError):
+    """The drawer holds less than is asked for, movements under way taken off.  Pay in first."""
+
+    code = "NOT_ENOUGH_CASH"
+
+
 class DoubtOpen(RequestError):
     """A receipt is in doubt; the shift cannot close before the FN settled it."""
 
     code = "DOUBT_OPEN"
+
+
+class RefundNotSynced(RequestError):
+    """The original is not at the ОФД yet, or nobody here knows it.  Later, or with a supervisor."""
+
+    code = "REFUND_NOT_SYNCED"
 
 
 # ---- not now ------------------------------------------------------------------------------------
@@ -248,6 +260,12 @@ class ShuttingDown(NotNow):
     """The daemon is stopping."""
 
     code = "SHUTTING_DOWN"
+
+
+class Maintenance(NotNow):
+    """An engineer works at the till.  `details` say why and until when."""
+
+    code = "MAINTENANCE"
 
 
 class FnFull(NotNow):

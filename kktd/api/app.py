@@ -17,7 +17,20 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from kktd import log
-from kktd.api import buffer, health, metrics, receipts, shifts, tokens
+from kktd.api import (
+    buffer,
+    dlq,
+    health,
+    live,
+    logs,
+    maintenance,
+    metrics,
+    operations,
+    receipts,
+    refunds,
+    shifts,
+    tokens,
+)
 from kktd.api.auth import authorise
 from kktd.api.call import ANYONE, Access, Call, Listener, Route, Runtime
 from kktd.api.errors import answer_response, error_response, plain_error, status_of
@@ -33,13 +46,25 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/kkt/receipt/{receipt_id}", Role.CASHIER, receipts.show),
     Route("POST", "/v1/kkt/receipt/{receipt_id}/cancel", Role.CASHIER, receipts.cancel),
     Route("POST", "/v1/kkt/receipt/{receipt_id}/print", Role.CASHIER, receipts.print_again),
-    Route("POST", "/v1/kkt/shift/open", Role.CASHIER, shifts.open_shift),
-    Route("POST", "/v1/kkt/z_report", Role.SUPERVISOR, shifts.z_report),
+    Route("POST", "/v1/pos/refund", Role.CASHIER, refunds.check),
+    Route("POST", "/v1/kkt/shift/open", Role.CASHIER, operations.open_shift),
+    Route("POST", "/v1/kkt/x_report", Role.CASHIER, operations.x_report),
+    Route("POST", "/v1/kkt/z_report", Role.SUPERVISOR, operations.z_report),
+    Route("POST", "/v1/kkt/cash_in", Role.SUPERVISOR, operations.cash_in),
+    Route("POST", "/v1/kkt/cash_out", Role.SUPERVISOR, operations.cash_out),
+    Route("POST", "/v1/kkt/drawer", Role.CASHIER, operations.drawer),
     Route("GET", "/v1/kkt/session/{pos_id}", Role.SUPERVISOR, shifts.session),
     Route("GET", "/v1/kkt/buffer/status", Access.OPEN, buffer.status),
     Route("POST", "/v1/kkt/buffer/sync", Role.SUPERVISOR, buffer.sync),
     Route("POST", "/v1/kkt/circuit_breaker/reset", Role.ENGINEER, buffer.reset_breaker),
+    Route("GET", "/v1/kkt/buffer/logs", Role.SUPERVISOR, logs.show),
+    Route("GET", "/v1/kkt/dlq", Role.SUPERVISOR, dlq.show),
+    Route("POST", "/v1/kkt/dlq/{dlq_id}/retry", Role.ENGINEER, dlq.retry),
+    Route("POST", "/v1/kkt/dlq/{dlq_id}/resolve", Role.ENGINEER, dlq.resolve),
+    Route("POST", "/v1/pos/maintenance", Role.ENGINEER, maintenance.begin),
+    Route("DELETE", "/v1/pos/maintenance", Role.ENGINEER, maintenance.end),
     Route("GET", "/v1/health", Access.OPEN, health.show),
+    Route("GET", "/v1/events", Access.OPEN, live.show),
     Route("GET", "/v1/ready", Access.SOCKET, health.ready),
     Route("GET", "/metrics", Access.OPEN, metrics.show),
     Route("POST", "/v1/tokens", Access.SOCKET, tokens.create),

@@ -21,6 +21,7 @@ def estimate_bytes(receipt: Receipt) -> int:
     contact = receipt.customer.contact if receipt.customer else None
     people = len(receipt.cashier.name) + (_TAG + len(contact) if contact else 0)
     tenders = 6 * (_TAG + 5)
+    tenders += _TAG + 16 if receipt.original else 0  # 1192
     return _FIXED + people + tenders + sum(_line_bytes(line) for line in receipt.lines)
 
 

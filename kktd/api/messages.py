@@ -79,6 +79,14 @@ CODES: Final[Mapping[str, Pair]] = {
         "Смена длится больше 24 часов: закройте её (Z-отчёт) и откройте новую.",
         "The shift is older than 24 hours: close it (Z-report) and open a new one.",
     ),
+    "NOT_ENOUGH_CASH": (
+        "В кассе не хватает наличных: внесите их или уменьшите сумму.",
+        "Not enough cash in the till: pay some in or ask for less.",
+    ),
+    "CASH_UNCLEAR": (
+        "Неясно, прошло ли внесение или выплата: снимите X-отчёт, пересчитайте наличные и сверьте.",
+        "It is unclear whether the cash moved: print an X-report, count the drawer, compare.",
+    ),
     "DOUBT_OPEN": (
         "Судьба чека ещё выясняется: закройте смену, когда проверка закончится.",
         "A receipt is still being checked: close the shift when that is done.",
@@ -86,6 +94,10 @@ CODES: Final[Mapping[str, Pair]] = {
     "FN_CHANGED": (
         "Отвечает другой ФН или другая ККТ: вызовите инженера.",
         "Another FN or printer answers: call an engineer.",
+    ),
+    "REFUND_NOT_SYNCED": (
+        "Возврат пока невозможен: исходный чек не синхронизирован. Повторите через 10 мин.",
+        "No refund yet: the original receipt is not synced. Try again in 10 minutes.",
     ),
     "STALE_STATE": (
         "Состояние изменилось, пока шёл запрос: посмотрите его и повторите.",
@@ -119,6 +131,10 @@ CODES: Final[Mapping[str, Pair]] = {
     "NO_NETWORK": (
         "Нет связи с ОФД: чеки хранятся в буфере и уйдут сами. Проверьте интернет.",
         "The ОФД cannot be reached: receipts are kept and leave by themselves. Check the network.",
+    ),
+    "MAINTENANCE": (
+        "Касса на обслуживании: продажи временно закрыты, дождитесь инженера.",
+        "The till is in maintenance: no sales for now, wait for the engineer.",
     ),
     "SHUTTING_DOWN": (
         "Касса перезапускается: повторите через несколько секунд с тем же ключом.",
@@ -163,6 +179,34 @@ HINTS: Final[Mapping[str, Pair]] = {
         "Чек отменён до печати: для новой продажи пробейте новый.",
         "The receipt was cancelled before printing: ring up a new one for a new sale.",
     ),
+    "refund_unknown": (
+        "Чек не найден в системе, повторите через 10 мин. Если ждать нельзя, позовите старшего: "
+        "он оформит возврат по ФН, ФД и ФП с бумажного чека.",
+        "The receipt is not found, try again in 10 minutes. If that is too long, a supervisor can "
+        "go on with FN, FD and FP from the paper.",
+    ),
+    "refund_needs_paper": (
+        "Чек не найден в системе: введите ФН, ФД и ФП с бумажного чека.",
+        "The receipt is not found: type in FN, FD and FP from its paper.",
+    ),
+    "refund_unsynced": (
+        "Исходный чек не синхронизирован: он ещё не ушёл в ОФД. Проверьте интернет, дождитесь "
+        "отправки и повторите возврат.",
+        "The original receipt is not synced: it has not reached the ОФД yet. Check the network, "
+        "wait until it left and try again.",
+    ),
+    "refund_failed": (
+        "Исходный чек не синхронизирован: ОФД его не принял. Вызовите инженера.",
+        "The original receipt is not synced: the ОФД did not take it. Call an engineer.",
+    ),
+    "refund_nothing_left": (
+        "По этому чеку уже возвращено всё.",
+        "All of this receipt was refunded already.",
+    ),
+    "dlq_resolved": (
+        "Эту запись DLQ уже закрыли: обновите список.",
+        "This row of the DLQ was closed before: look at the list again.",
+    ),
     "copy_printed": ("Копия чека напечатана.", "A copy was printed."),
     "copy_only_last": (
         "ККТ печатает копию только последнего чека: отправьте покупателю электронный.",
@@ -184,6 +228,7 @@ HINTS: Final[Mapping[str, Pair]] = {
         "ККТ не отвечает: проверьте кабель и питание. Чек сохранён, не пробивайте повторно.",
         "The printer does not answer: check cable and power. The receipt is stored, do not repeat.",
     ),
+    "cash_unclear": CODES["CASH_UNCLEAR"],
     "shift_open": CODES["SHIFT_OPEN"],
     "shift_closed": CODES["SHIFT_CLOSED"],
     "shift_expired": CODES["SHIFT_EXPIRED"],
@@ -252,10 +297,23 @@ REASONS: Final[Mapping[str, str]] = {
     "the receipt is too dear": "сумма чека слишком велика",
     "paid less than the total": "оплачено меньше суммы чека",
     "change is given from cash only": "сдача возможна только с наличных",
+    "a refund gives no change": "при возврате сдачи нет: сумма оплат должна равняться сумме чека",
+    "a refund names its original": "укажите исходный чек",
+    "one original, not two": "укажите исходный чек одним способом",
+    "only a refund has an original": "исходный чек бывает только у возврата",
+    "not a registered sale": "исходный чек не пробитая продажа",
+    "not the sign of that document": "ФП не от этого документа",
+    "more than is left of the original": "больше, чем осталось вернуть по исходному чеку",
+    "not a receipt id": "это не номер чека",
+    "16 digits are needed": "нужно 16 цифр",
+    "up to 10 digits are needed": "нужно до 10 цифр",
+    "a document number is needed": "нужен номер документа",
+    "fn:fd is needed": "нужно ФН:ФД",
     "not offered yet": "пока не поддерживается",
     "the field is missing": "поле не указано",
     "unknown field": "лишнее поле",
     "not one of the known names": "такого значения нет",
+    "rubles above zero": "нужна сумма больше нуля",
     "rubles with at most two decimals": "нужны рубли не более чем с двумя знаками после запятой",
     "a quantity above zero with at most six decimals": (
         "нужно количество больше нуля не более чем с шестью знаками после запятой"
@@ -270,6 +328,9 @@ REASONS: Final[Mapping[str, str]] = {
     "not an object": "нужен объект",
     "not true or false": "нужно true или false",
     "not accepted": "значение не подходит",
+    "given twice": "указано дважды",
+    "not an ISO timestamp": "нужны дата и время ISO 8601, например 2026-03-02T09:30:00Z",
+    "not a number in range": "число вне допустимых границ",
 }
 
 
@@ -291,7 +352,7 @@ def error_sentence(
     said = sentence(hint, language) if isinstance(hint, str) else None
     said = said or sentence(code, language) or sentence("INTERNAL", language) or code
     reason = details.get("reason")
-    if code not in ("INVALID", "TOO_LARGE") or not isinstance(reason, str):
+    if code not in ("INVALID", "TOO_LARGE", "MAINTENANCE") or not isinstance(reason, str):
         return said
     if language is Language.RU:
         reason = REASONS.get(reason, reason)

@@ -24,11 +24,14 @@ from kktd.model.receipt import (
     MAX_NAME,
     Cashier,
     Customer,
+    DocumentNumbers,
     Line,
     Measure,
+    Original,
     Payment,
     PaymentMethod,
     Receipt,
+    ReceiptId,
     ReceiptType,
     Settlement,
     Subject,
@@ -38,16 +41,24 @@ from kktd.model.receipt import (
 )
 
 MAX_ID: Final = 64  # pos_id, sku, names of tokens
+MAX_REASON: Final = 128
 MAX_PAYMENTS: Final = 20
 MAX_MARK: Final = 256
+MAX_FD: Final = 0xFFFF_FFFF  # tag 1040 has four bytes
+MAX_NOTE: Final = 500
+MAX_MINUTES: Final = 7 * 24 * 60
 
 _RUBLES: Final = re.compile(r"\d{1,9}(\.\d{1,2})?", re.ASCII)
 _QUANTITY: Final = re.compile(r"\d{1,9}(\.\d{1,6})?", re.ASCII)
 _INN: Final = re.compile(r"\d{10}|\d{12}", re.ASCII)
+_FN: Final = re.compile(r"\d{16}", re.ASCII)
+_FP: Final = re.compile(r"\d{1,10}", re.ASCII)
+_RECEIPT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _PHONE: Final = re.compile(r"\+?\d[\d ()-]{3,}", re.ASCII)
 
 _MONEY_WANTED: Final = "rubles with at most two decimals"
+_SUM_WANTED: Final = "rubles above zero"
 _QUANTITY_WANTED: Final = "a quantity above zero with at most six decimals"
 
 
@@ -70,11 +81,24 @@ def _money(value: object) -> Kopecks:
         raise PydanticCustomError("number", _MONEY_WANTED) from error
 
 
+def _positive_money(value: object) -> Kopecks:
+    found = _money(value)
+    if not found:
+        raise PydanticCustomError("number", _SUM_WANTED)
+    return found
+
+
 def _quantity(value: object) -> Decimal:
     found = _number(value, _QUANTITY, _QUANTITY_WANTED)
     if not 0 < found <= MAX_QUANTITY or found != round(found, QUANTITY_DECIMALS):
         raise PydanticCustomError("number", _QUANTITY_WANTED)
     return found
+
+
+def _document_number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_FD:
+        raise PydanticCustomError("number", "a document number is needed")
+    return value
 
 
 E_ = TypeVar("E_", bound=StrEnum | IntEnum)
@@ -120,6 +144,7 @@ _SUBJECTS: Final = _names(Subject) | {
 
 Money = Annotated[Kopecks, PlainValidator(_money)]
 Quantity = Annotated[Decimal, PlainValidator(_quantity)]
+ReceiptKey = Annotated[str, _text(_RECEIPT_ID, 36, "not a receipt id")]
 Identifier = Annotated[str, _text(None, MAX_ID, "empty")]
 Vat = Annotated[VatRate, _one_of({rate.value: rate for rate in VatRate})]
 Method = Annotated[PaymentMethod, _one_of({one.value: one for one in PaymentMethod})]
@@ -182,8 +207,19 @@ class PaymentBody(Body):
     amount: Money
 
 
-class SaleBody(Body):
-    """POST /v1/kkt/receipt with `type: sale`.  There is no sum: it is computed."""
+class OriginalBody(Body):
+    """What stands on the paper of the receipt that is taken back."""
+
+    fn: Annotated[str, _text(_FN, 16, "16 digits are needed")]
+    fd: Annotated[int, PlainValidator(_document_number)]
+    fp: Annotated[str, _text(_FP, 10, "up to 10 digits are needed")]
+
+    def to_model(self) -> DocumentNumbers:
+        return DocumentNumbers(self.fn, self.fd, self.fp.lstrip("0") or "0")
+
+
+class ReceiptBody(Body):
+    """POST /v1/kkt/receipt, a sale or a refund.  There is no sum: it is computed."""
 
     pos_id: Identifier
     type: Annotated[ReceiptType, _one_of({one.value: one for one in ReceiptType})]
@@ -192,17 +228,49 @@ class SaleBody(Body):
     cashier: CashierBody
     customer: CustomerBody | None = None
     tax_system: Annotated[TaxSystem, _one_of(_names(TaxSystem))] | None = None
+    original_receipt_id: ReceiptKey | None = None
+    original: OriginalBody | None = None
 
 
 class ShiftBody(Body):
-    """Shift opening and Z-report.  `pos_id` may be left out by a till that serves one."""
+    """Shift opening, X- and Z-report.  `pos_id` may be left out by a till that serves one."""
 
     cashier: CashierBody
     pos_id: Identifier | None = None
 
 
+class CashBody(Body):
+    """Cash in and out."""
+
+    amount: Annotated[Kopecks, PlainValidator(_positive_money)]
+    reason: Annotated[str, _text(None, MAX_REASON, "empty")]
+    cashier: CashierBody | None = None
+    pos_id: Identifier | None = None
+
+
+class DrawerBody(Body):
+    """Nothing of it has to be given."""
+
+    cashier: CashierBody | None = None
+    pos_id: Identifier | None = None
+
+
 class SyncBody(Body):
     force: bool = False
+
+
+class RetryBody(Body):
+    resolved_by: Identifier | None = None  # the caller where it is left out
+
+
+class ResolveBody(Body):
+    note: Annotated[str, _text(None, MAX_NOTE, "empty")]
+    resolved_by: Identifier | None = None
+
+
+class MaintenanceBody(Body):
+    reason: Annotated[str, _text(None, MAX_NOTE, "empty")]
+    estimated_duration_minutes: Annotated[int, Field(ge=1, le=MAX_MINUTES)]
 
 
 class TokenBody(Body):
@@ -224,9 +292,9 @@ def parse(kind: type[B], data: dict[str, Any]) -> B:
 
 def receipt_from(data: dict[str, Any], default_tax_system: TaxSystem) -> Receipt:
     """A new receipt; raises Invalid, TooLarge, DocumentTooLong."""
-    if data.get("type") in (ReceiptType.REFUND, ReceiptType.CORRECTION):
+    if data.get("type") == ReceiptType.CORRECTION:
         raise Invalid("not offered yet", field="type")
-    body = parse(SaleBody, data)
+    body = parse(ReceiptBody, data)
     for index, item in enumerate(body.items):
         if item.mark_code is not None:
             # Without the checks of marking law the item may not be sold at all.
@@ -240,6 +308,7 @@ def receipt_from(data: dict[str, Any], default_tax_system: TaxSystem) -> Receipt
         cashier=body.cashier.to_model(),
         tax_system=body.tax_system or default_tax_system,
         customer=Customer(body.customer.email, body.customer.phone) if body.customer else None,
+        original=_original_of(body),
     )
     size = estimate_bytes(receipt)
     if size > DOCUMENT_BYTES_MAX:
@@ -247,6 +316,23 @@ def receipt_from(data: dict[str, Any], default_tax_system: TaxSystem) -> Receipt
             "split the receipt", estimated_bytes=size, limit_bytes=DOCUMENT_BYTES_MAX
         )
     return receipt
+
+
+def _original_of(body: ReceiptBody) -> Original | None:
+    """What a refund takes back, named in one of the two ways; raises Invalid."""
+    by_id, by_paper = body.original_receipt_id, body.original
+    if body.type is not ReceiptType.REFUND:
+        if by_id is None and by_paper is None:
+            return None
+        field = "original" if by_id is None else "original_receipt_id"
+        raise Invalid("only a refund has an original", field=field)
+    if by_id is not None and by_paper is not None:
+        raise Invalid("one original, not two", field="original")
+    if by_id is not None:
+        return Original(receipt_id=ReceiptId(by_id.lower()))
+    if by_paper is not None:
+        return Original(document=by_paper.to_model())
+    raise Invalid("a refund names its original", field="original_receipt_id")
 
 
 _REASONS: Final[Mapping[str, str]] = {

@@ -12,8 +12,10 @@ from kktd.model.money import Kopecks
 from kktd.model.receipt import (
     Cashier,
     Customer,
+    DocumentNumbers,
     Line,
     Measure,
+    Original,
     Payment,
     PaymentMethod,
     Receipt,
@@ -52,6 +54,7 @@ def dump_receipt(receipt: Receipt) -> str:
             "tax_system": receipt.tax_system,
             "customer": receipt.customer
             and {"email": receipt.customer.email, "phone": receipt.customer.phone},
+            **_original_as_json(receipt.original),
         },
         ensure_ascii=False,
         separators=(",", ":"),
@@ -86,7 +89,25 @@ def load_receipt(receipt_id: ReceiptId, text: str) -> Receipt:
         cashier=Cashier(**data["cashier"]),
         tax_system=TaxSystem(data["tax_system"]) if data["tax_system"] else None,
         customer=Customer(**customer) if customer else None,
+        original=_load_original(data.get("original")),
     )
+
+
+def _original_as_json(original: Original | None) -> dict[str, dict[str, object]]:
+    """Flat, so that SQL finds the refunds of one document; nothing for a sale."""
+    if original is None:
+        return {}
+    document = original.document
+    numbers = {"fn": document.fn, "fd": document.fd, "fp": document.fp} if document else {}
+    return {"original": {"receipt_id": original.receipt_id, **numbers}}
+
+
+def _load_original(data: dict[str, Any] | None) -> Original | None:
+    if data is None:
+        return None
+    has_numbers = "fn" in data
+    document = DocumentNumbers(data["fn"], data["fd"], data["fp"]) if has_numbers else None
+    return Original(data["receipt_id"], document)
 
 
 def dump_document(document: FiscalDocument) -> str:

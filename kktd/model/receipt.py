@@ -201,6 +201,26 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentNumbers:
+    """How the FN knows one document; they stand on its paper."""
+
+    fn: str  # 16 digits
+    fd: int
+    fp: str  # up to 10 digits, no leading zeros
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What a refund takes back: by our id or by its paper; accepted, it always has its numbers.
+
+    `receipt_id` stays None where this till never had the receipt.
+    """
+
+    receipt_id: ReceiptId | None = None
+    document: DocumentNumbers | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What the customer agreed to.  Raises Invalid if the sums do not fit one another."""
 
@@ -212,6 +232,7 @@ class Receipt:
     cashier: Cashier
     tax_system: TaxSystem | None = None
     customer: Customer | None = None
+    original: Original | None = None  # of a refund
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.lines) <= MAX_LINES:
@@ -227,6 +248,8 @@ class Receipt:
             raise Invalid("paid less than the total", field="payments", total_kopecks=self.total)
         if self.change > self.tendered(PaymentMethod.CASH):
             raise Invalid("change is given from cash only", field="payments")
+        if self.change and self.type is ReceiptType.REFUND:
+            raise Invalid("a refund gives no change", field="payments", total_kopecks=self.total)
 
     @property
     def sign(self) -> Sign:

@@ -94,6 +94,9 @@ def dump_body(receipt: Receipt, document: FiscalDocument, seller: Seller) -> byt
     }
     if receipt.customer and receipt.customer.contact:
         body["client"] = _without_none(email=receipt.customer.email, phone=receipt.customer.phone)
+    if receipt.original and receipt.original.document:
+        numbers = receipt.original.document
+        body["refund_of"] = {"fn": numbers.fn, "fd": numbers.fd, "fp": numbers.fp}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -22,9 +22,10 @@ from kktd.errors import (
     UnknownPos,
 )
 from kktd.events import Event
-from kktd.model.receipt import Cashier, Receipt
+from kktd.model.receipt import Original, PaymentMethod, Receipt, ReceiptType
 from kktd.model.states import IN_FN, FiscalState, Step
 from kktd.printers.base import Shift
+from kktd.receipts import drawer, pause, refunds
 from kktd.receipts.answers import (
     Answer,
     QueuePlace,
@@ -36,10 +37,11 @@ from kktd.receipts.answers import (
 )
 from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth
+from kktd.receipts.refunds import Odoo, Verdict
 from kktd.receipts.waiters import Waiters
 from kktd.store import journal, keys, operations, receipts
 from kktd.store.connection import Db
-from kktd.store.operations import OperationKind
+from kktd.store.operations import OperationKind, Request
 from kktd.store.receipts import BufferCount, StoredReceipt
 from kktd.store.store import Store
 
@@ -86,15 +88,31 @@ class Desk:
 
     # ---- receipts ---------------------------------------------------------------------------
 
-    def accept(self, receipt: Receipt, key: str | None, digest: bytes) -> Ticket:
+    def accept(
+        self,
+        receipt: Receipt,
+        key: str | None,
+        digest: bytes,
+        *,
+        supervised: bool = False,
+        testing: bool = False,
+    ) -> Ticket:
         """Store a new receipt with its key, or find what the key stands for.
 
+        `supervised`: a supervisor asks.  `testing`: an engineer, who may sell during maintenance to
+        see whether the till works again.
+
         On return the receipt is on disk.  Raises KeyReused, InProgress, BufferFull, UnknownPos,
-        PrinterUnavailable, ShiftClosed, ShiftExpired, ShuttingDown, StoreUnavailable: nothing is.
+        PrinterUnavailable, ShiftClosed, ShiftExpired, Maintenance, ShuttingDown, StoreUnavailable,
+        of a refund also Invalid, RefundNotSynced, NotEnoughCash: nothing is.
         """
         waiter = self._waiters.join(receipt.id)
         try:
-            ticket = self._store.write(lambda db: self._accept(db, receipt, key, digest))
+            ticket = self._store.write(
+                lambda db: self._accept(
+                    db, receipt, key, digest, supervised=supervised, testing=testing
+                )
+            )
         except BaseException:
             self._handover.drop(receipt.id)
             self._waiters.leave(receipt.id, waiter)
@@ -109,14 +127,27 @@ class Desk:
         log.event(Event.BUFFER_INSERT, receipt_id=receipt.id, buffer_size=size, hlc_stored=True)
         return ticket
 
-    def _accept(self, db: Db, receipt: Receipt, key: str | None, digest: bytes) -> Ticket:
+    def _accept(
+        self,
+        db: Db,
+        receipt: Receipt,
+        key: str | None,
+        digest: bytes,
+        *,
+        supervised: bool,
+        testing: bool,
+    ) -> Ticket:
         known = keys.find(db, key, digest) if key else None
         if known is not None and known.receipt_id:
             answer = Answer.from_stored(known.answer) if known.answer else None
             return Ticket(known.receipt_id, answer, replayed=True)
         now_s = self._clock.wall_s()
+        if not testing:
+            pause.check(db, now_s)
         count = receipts.count_buffer(db)
         self._check_may_sell(receipt.pos_id, count)
+        if receipt.type is ReceiptType.REFUND:
+            receipt = refunds.admit(db, receipt, Odoo.AWAY, supervised=supervised)
         stamp = self._hlc.tick()
         receipts.accept(db, receipt, stamp, now_s)
         if key:
@@ -191,6 +222,12 @@ class Desk:
         place = self._store.read(lambda db: queue_place(db, stored, self._sync_at))
         return receipt_answer(stored, place)
 
+    def check_refund(self, original: Original, *, supervised: bool) -> Verdict:
+        """Whether a refund of it would be taken now; raises Invalid if it is no registered sale."""
+        return self._store.read(
+            lambda db: refunds.check_original(db, original, Odoo.AWAY, supervised=supervised)
+        )
+
     def cancel(self, receipt_id: str) -> StoredReceipt:
         """Withdraw a receipt that was not sent; raises NotFound, TooLate."""
 
@@ -215,7 +252,7 @@ class Desk:
     def print_again(self, receipt_id: str) -> Ticket:
         """«Повторить печать»: release what was never sent, ask for a copy of what the FN holds.
 
-        Raises NotFound, TooLate (refused or cancelled).  Never a second fiscal document.
+        Raises NotFound, TooLate (refused or cancelled), NotEnoughCash.  Never a second document.
         """
         waiter = self._waiters.join(receipt_id)
         try:
@@ -231,19 +268,21 @@ class Desk:
         if stored.state in (FiscalState.REFUSED, FiscalState.CANCELLED):
             raise TooLate("it is finished", print_state=stored.state)
         if stored.state is FiscalState.ACCEPTED:
+            if stored.receipt.type is ReceiptType.REFUND:  # it may have waited into another shift
+                reserved = stored.receipt.applied(PaymentMethod.CASH)
+                refunds.check_cash(db, stored.receipt, reserved=reserved)
             receipts.release(db, receipt_id, self._clock.wall_s())
         elif stored.state is FiscalState.PRINTED:
             receipts.ask_paper(db, receipt_id, self._clock.wall_s())
         return receipts.find(db, receipt_id)
 
-    # ---- shift ------------------------------------------------------------------------------
+    # ---- operations -------------------------------------------------------------------------
 
-    def operate(
-        self, kind: OperationKind, pos_id: str, cashier: Cashier, key: str | None, digest: bytes
-    ) -> Ticket:
-        """Store a shift opening or a Z-report; the lane runs it.
+    def operate(self, asked: Request, pos_id: str, key: str | None, digest: bytes) -> Ticket:
+        """Store an operation, which is anything but a receipt; the lane runs it.
 
-        Raises KeyReused, InProgress, UnknownPos, DoubtOpen (Z), ShuttingDown.
+        Raises KeyReused, InProgress, UnknownPos, DoubtOpen (Z), ShiftClosed and NotEnoughCash
+        (cash), ShuttingDown: nothing is stored.
         """
         operation_id = str(uuid.uuid4())
 
@@ -256,11 +295,9 @@ class Desk:
                 raise ShuttingDown("the till is shutting down")
             if pos_id not in self.rules.pos_ids:
                 raise UnknownPos("this till does not serve that pos_id", pos_id=pos_id)
-            doubtful = receipts.count_buffer(db).in_doubt
-            if kind is OperationKind.Z_REPORT and doubtful:
-                raise DoubtOpen("a receipt is in doubt", in_doubt=doubtful)
+            self._check_may_operate(db, asked, pos_id)
             now_s = int(self._clock.wall_s())
-            operations.accept(db, operation_id, pos_id, kind, cashier, now_s)
+            operations.accept(db, operation_id, pos_id, asked, now_s)
             if key:
                 keys.claim(db, key, digest, now_s, operation_id=operation_id)
             return Ticket(operation_id)
@@ -283,6 +320,16 @@ class Desk:
         ticket.waiter = waiter
         self._wake_lane()
         return ticket
+
+    def _check_may_operate(self, db: Db, asked: Request, pos_id: str) -> None:
+        status = self._health().status
+        match asked.kind, asked.amount:
+            case OperationKind.Z_REPORT, _:
+                if doubtful := receipts.count_buffer(db).in_doubt:
+                    raise DoubtOpen("a receipt is in doubt", in_doubt=doubtful)
+            case OperationKind.CASH_OUT, amount if amount is not None:
+                shift_open = status is not None and status.shift is not Shift.CLOSED
+                drawer.check_cash_out(db, pos_id, amount, shift_open=shift_open)
 
     def operation_answer(self, operation_id: str) -> Answer:
         """In its present state; raises NotFound."""

@@ -70,6 +70,8 @@ def test_a_refund_is_a_return_of_a_sale(printer: PrinterBench) -> None:
     document = printer.sell(a_receipt(payments=cash, type=ReceiptType.REFUND))
     assert document.sign is Sign.SALE_REFUND
     assert printer.receipts()[-1]["sign"] == 2
+    [*_, made] = printer.device.documents(with_tlv=True)
+    assert b"1060838650" in bytes.fromhex(str(made["tlv"])), "the original's sign, tag 1192"
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from kktd.model.money import Kopecks
 from kktd.model.receipt import (
     Cashier,
+    DocumentNumbers,
     Line,
+    Original,
     Payment,
     PaymentMethod,
     Receipt,
@@ -18,6 +21,7 @@ from kktd.model.receipt import (
     new_receipt_id,
 )
 
+PAPER: Final = Original(document=DocumentNumbers("9999078900000001", 17, "1060838650"))
 CASHIER: Final = Cashier("Иванова А. П.", "123456789047")
 
 
@@ -36,7 +40,7 @@ def a_receipt(
     payments: dict[PaymentMethod, int] | None = None,
     type: ReceiptType = ReceiptType.SALE,
 ) -> Receipt:
-    """Paid by card to the kopeck unless told otherwise."""
+    """Paid by card to the kopeck unless told otherwise; a refund is of an old paper."""
     lines = lines or (a_line(),)
     tenders = payments or {PaymentMethod.CARD: sum(line.total for line in lines)}
     return Receipt(
@@ -47,4 +51,13 @@ def a_receipt(
         payments=tuple(Payment(method, Kopecks(sum_)) for method, sum_ in tenders.items()),
         cashier=CASHIER,
         tax_system=TaxSystem.OSN,
+        original=PAPER if type is ReceiptType.REFUND else None,
     )
+
+
+def a_refund(
+    original: Original, *lines: Line, payments: dict[PaymentMethod, int] | None = None
+) -> Receipt:
+    """Money back for `original`, to the card unless told otherwise."""
+    refund = a_receipt(*lines, payments=payments, type=ReceiptType.REFUND)
+    return replace(refund, original=original)

@@ -12,11 +12,14 @@ from kktd.model.money import MAX_KOPECKS, MAX_QUANTITY, Kopecks, line_sum
 from kktd.model.receipt import (
     Cashier,
     Customer,
+    DocumentNumbers,
     Line,
     Measure,
+    Original,
     Payment,
     PaymentMethod,
     Receipt,
+    ReceiptId,
     ReceiptType,
     Settlement,
     Sign,
@@ -49,6 +52,18 @@ def lines(draw: st.DrawFn) -> Line:
     )
 
 
+originals = st.builds(
+    Original,
+    st.none() | st.uuids().map(str).map(ReceiptId),
+    st.builds(
+        DocumentNumbers,
+        st.integers(0, 10**16 - 1).map("{:016d}".format),
+        st.integers(1, 2**32 - 1),
+        st.integers(0, 2**32 - 1).map(str),
+    ),
+)
+
+
 @st.composite
 def receipts(draw: st.DrawFn) -> Receipt:
     sold = tuple(draw(st.lists(lines(), min_size=1, max_size=10)))
@@ -58,17 +73,20 @@ def receipts(draw: st.DrawFn) -> Receipt:
         part = draw(st.integers(0, left))
         payments.append(Payment(method, Kopecks(part)))
         left -= part
-    change = draw(st.integers(0, 10_000))
+    type_ = draw(st.sampled_from([ReceiptType.SALE, ReceiptType.REFUND]))
+    refund = type_ is ReceiptType.REFUND
+    change = 0 if refund else draw(st.integers(0, 10_000))
     payments.append(Payment(PaymentMethod.CASH, Kopecks(left + change)))
     return Receipt(
         id=new_receipt_id(),
         pos_id="POS-001",
-        type=draw(st.sampled_from([ReceiptType.SALE, ReceiptType.REFUND])),
+        type=type_,
         lines=sold,
         payments=tuple(payments),
         cashier=Cashier(draw(texts), draw(st.none() | st.just("123456789047"))),
         tax_system=draw(st.none() | st.sampled_from(TaxSystem)),
         customer=draw(st.none() | st.builds(Customer, st.none() | texts, st.none() | texts)),
+        original=draw(originals) if refund else None,
     )
 
 

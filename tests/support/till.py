@@ -16,6 +16,7 @@ from rig.printer import SimulatedPrinter
 from kktd.clock import HybridClock
 from kktd.config import PrinterSettings
 from kktd.model.receipt import Receipt
+from kktd.model.states import Delivery, DeliveryStep
 from kktd.printers.shtrih.driver import ShtrihPrinter
 from kktd.receipts.answers import Answer, Ticket
 from kktd.receipts.desk import Desk, DeskRules
@@ -24,7 +25,8 @@ from kktd.receipts.lane import Lane, LaneRules
 from kktd.receipts.recovery import recover
 from kktd.receipts.waiters import Waiters
 from kktd.store import receipts
-from kktd.store.operations import OperationKind
+from kktd.store.connection import Db
+from kktd.store.operations import OperationKind, Request
 from kktd.store.receipts import StoredReceipt
 from tests.support.clock import VirtualClock
 from tests.support.crash import KillablePort, KillableStore
@@ -95,13 +97,21 @@ class TillBench:
 
     # ---- doing ------------------------------------------------------------------------------
 
-    def post(self, receipt: Receipt, key: str | None = None) -> Ticket:
+    def post(self, receipt: Receipt, key: str | None = None, *, supervised: bool = False) -> Ticket:
         """Accept it, as the API does."""
-        return self.desk.accept(receipt, key or str(uuid.uuid4()), digest(receipt))
+        key = key or str(uuid.uuid4())
+        return self.desk.accept(receipt, key, digest(receipt), supervised=supervised)
 
-    def sell(self, receipt: Receipt, key: str | None = None, seconds: float = 30) -> Answer:
+    def sell(
+        self,
+        receipt: Receipt,
+        key: str | None = None,
+        seconds: float = 30,
+        *,
+        supervised: bool = False,
+    ) -> Answer:
         """Post it and let the lane work until it is answered; else its present state."""
-        ticket = self.post(receipt, key)
+        ticket = self.post(receipt, key, supervised=supervised)
         if ticket.answer is not None:
             return ticket.answer
         self.run(seconds, until=ticket)
@@ -112,7 +122,9 @@ class TillBench:
 
     def z_report(self, seconds: float = 300) -> Answer:
         """Ask for a Z-report and run until it is answered."""
-        ticket = self.desk.operate(OperationKind.Z_REPORT, POS_ID, CASHIER, str(uuid.uuid4()), b"z")
+        ticket = self.desk.operate(
+            Request(OperationKind.Z_REPORT, CASHIER), POS_ID, str(uuid.uuid4()), b"z"
+        )
         self.run(seconds, until=ticket)
         self.desk.leave(ticket)
         return self.desk.operation_answer(ticket.id)
@@ -133,6 +145,15 @@ class TillBench:
 
     def close(self) -> None:
         self.store.close()
+
+    def deliver(self, receipt_id: str) -> None:
+        """The ОФД takes a registered receipt."""
+
+        def work(db: Db) -> None:
+            receipts.move_delivery(db, receipt_id, DeliveryStep.TAKE, Delivery.PENDING)
+            receipts.mark_synced(db, receipt_id, int(self.clock.wall_s()), None)
+
+        self.store.write(work)
 
     # ---- seeing -----------------------------------------------------------------------------
 

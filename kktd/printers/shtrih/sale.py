@@ -19,6 +19,7 @@ MARK_NAME: Final = "kktd"  # 1085; 1084 needs both of its parts
 TAG_CONTACT: Final = 1008
 TAG_CASHIER: Final = 1021
 TAG_CASHIER_INN: Final = 1203
+TAG_RECEIPT_PROP: Final = 1192
 TAG_USER_PROP: Final = 1084
 TAG_USER_PROP_NAME: Final = 1085
 TAG_USER_PROP_VALUE: Final = 1086
@@ -26,6 +27,7 @@ TAG_MEASURE: Final = 2108
 CASHIER_BYTES_MAX: Final = 64
 INN_BYTES: Final = 12
 CONTACT_BYTES_MAX: Final = 64
+RECEIPT_PROP_BYTES_MAX: Final = 16
 MARK_BYTES_MAX: Final = 200  # 1086 takes 256, the command 250 with all heads
 FFD_1_2: Final = "1.2"
 
@@ -131,6 +133,10 @@ def receipt_tags(receipt: Receipt, mark: str | None) -> list[tlv.Tlv]:
     contact = receipt.customer.contact if receipt.customer else None
     if contact:
         tags.append(tlv.string(TAG_CONTACT, contact, CONTACT_BYTES_MAX))
+    if receipt.original and receipt.original.document:
+        # No tag links a refund to its original; the ФП in 1192 is what is done ([FFD] 10).
+        fp = receipt.original.document.fp
+        tags.append(tlv.string(TAG_RECEIPT_PROP, fp, RECEIPT_PROP_BYTES_MAX))
     if mark:
         if len(mark) > MARK_BYTES_MAX:
             raise Unprintable("the mark is too long")

@@ -58,8 +58,7 @@ def check_receipt(body: object) -> None:
     _text(_field(body, "cashier", Mapping), "name", 64)
     _check_fiscal(_field(body, "fiscal", Mapping))
     _check_sums(body)
-    if "refund_of" in body:
-        _check_fiscal(_field(body, "refund_of", Mapping))
+    _check_refund(body)
 
 
 def _company(company: Body) -> None:
@@ -78,6 +77,20 @@ def _check_fiscal(fiscal: Body) -> None:
         raise BadReceipt("fiscal.fd: a number from 1")
     if not re.fullmatch(r"\d{1,10}", _field(fiscal, "fp", str)):
         raise BadReceipt("fiscal.fp: up to 10 digits, as text")
+
+
+def _check_refund(body: Body) -> None:
+    """A refund says which document it takes back; nothing else does."""
+    if body["operation"] != "sell_refund":
+        if "refund_of" in body:
+            raise BadReceipt(f"refund_of: not with {body['operation']}")
+        return
+    original = _field(body, "refund_of", Mapping)
+    if set(original) != {"fn", "fd", "fp"}:
+        raise BadReceipt("refund_of: fn, fd and fp, nothing else")
+    _check_fiscal(original)
+    if original["fn"] == body["fiscal"]["fn"] and original["fd"] >= body["fiscal"]["fd"]:
+        raise BadReceipt("refund_of: not an earlier document")
 
 
 def _check_sums(body: Body) -> None:

@@ -12,6 +12,7 @@ from kktd.store.tokens import Role
 from tests.support.api import ORIGIN, SALE, ApiBench, item, sale
 
 LONG = "ы" * 100_000
+PAPER = {"fn": "9999078900000001", "fd": 17, "fp": "1060838650"}
 
 
 def _raw(replace: str, by: str) -> bytes:
@@ -89,8 +90,54 @@ INVALID: list[tuple[str, Any, str, str]] = [
     ("a phone that is none", sale(customer={"phone": "zero"}), "customer.phone", ""),
     ("an unknown tax system", sale(tax_system="flat"), "tax_system", ""),
     ("an unknown type", sale(type="gift"), "type", "not one of the known names"),
-    ("a refund without an original", sale(type="refund"), "type", "not offered yet"),
-    ("a refund", sale(type="refund", original_receipt_id="1"), "type", "not offered yet"),
+    (
+        "a refund without an original",
+        sale(type="refund"),
+        "original_receipt_id",
+        "a refund names its original",
+    ),
+    (
+        "a refund of what is no id",
+        sale(type="refund", original_receipt_id="1"),
+        "original_receipt_id",
+        "not a receipt id",
+    ),
+    (
+        "a refund of two originals",
+        sale(type="refund", original_receipt_id=str(uuid.uuid4()), original=PAPER),
+        "original",
+        "one original, not two",
+    ),
+    (
+        "a sale with an original",
+        sale(original=PAPER),
+        "original",
+        "only a refund has an original",
+    ),
+    (
+        "an FN of nine digits",
+        sale(type="refund", original=PAPER | {"fn": "123456789"}),
+        "original.fn",
+        "16 digits are needed",
+    ),
+    (
+        "a document of number zero",
+        sale(type="refund", original=PAPER | {"fd": 0}),
+        "original.fd",
+        "a document number is needed",
+    ),
+    (
+        "a fiscal sign of letters",
+        sale(type="refund", original=PAPER | {"fp": "abc"}),
+        "original.fp",
+        "up to 10 digits are needed",
+    ),
+    (
+        "change on a refund",
+        sale(type="refund", original=PAPER, payments=[{"method": "cash", "amount": 200}]),
+        "payments",
+        "a refund gives no change",
+    ),
     ("a correction", sale(type="correction", correction={}), "type", "not offered yet"),
     ("a marked item", sale(items=[item(mark_code="0104")]), "items[0].mark_code", ""),
 ]

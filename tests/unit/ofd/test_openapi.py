@@ -10,7 +10,15 @@ from typing import Any, Final
 
 import pytest
 
-from kktd.model.receipt import Customer, Measure, PaymentMethod, Settlement, Subject, VatRate
+from kktd.model.receipt import (
+    Customer,
+    Measure,
+    PaymentMethod,
+    ReceiptType,
+    Settlement,
+    Subject,
+    VatRate,
+)
 from kktd.ofd.body import OPERATIONS, PAYMENT_TYPES, VATS, dump_body
 from tests.support.receipts import a_line, a_receipt
 from tests.unit.ofd.conftest import SELLER, a_document
@@ -77,4 +85,12 @@ def test_a_body_fits_the_description(subject: Subject) -> None:
     )
     body = json.loads(dump_body(receipt, a_document(receipt), SELLER))
     check(body, SCHEMAS["Receipt"])
+    assert "refund_of" not in body
     assert body["payments"] == [{"type": 0, "sum": "149.00"}]
+
+
+def test_a_refund_fits_the_description_and_says_what_it_takes_back() -> None:
+    refund = a_receipt(type=ReceiptType.REFUND)
+    body = json.loads(dump_body(refund, a_document(refund), SELLER))
+    check(body, SCHEMAS["Receipt"])
+    assert set(body["refund_of"]) == {"fn", "fd", "fp"}

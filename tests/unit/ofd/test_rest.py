@@ -62,6 +62,15 @@ def test_sales_refunds_and_corrections_go(line: Line, kind: ReceiptType) -> None
     line.send(a_receipt(type=kind))
 
 
+def test_a_refund_tells_the_ofd_what_it_takes_back(line: Line, ofd: SimulatedOfd) -> None:
+    line.send(a_receipt())
+    line.send(a_receipt(type=ReceiptType.REFUND), 8)
+    sold, refunded = ofd.receipts()
+    assert "refund_of" not in sold
+    assert refunded["operation"] == "sell_refund"
+    assert refunded["refund_of"] == {"fn": "9999078900000001", "fd": 17, "fp": "1060838650"}
+
+
 def test_every_subject_settlement_and_measure_has_a_name_the_ofd_knows(line: Line) -> None:
     plain = a_line()
     lines = [

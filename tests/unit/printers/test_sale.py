@@ -145,6 +145,13 @@ def test_the_cashier_and_one_contact_go_along() -> None:
     assert found[1203] == b"123456789047"
 
 
+def test_a_refund_carries_the_sign_of_its_original() -> None:
+    found = tags(planned(a_receipt(type=ReceiptType.REFUND), "ABC234"))
+    assert tlv.read_string(found[1192]) == "1060838650"
+    assert 1084 in found
+    assert 1192 not in tags(planned(a_receipt()))
+
+
 def test_long_texts_are_spread_over_several_commands() -> None:
     found = tags(planned(a_receipt(), "M" * sale.MARK_BYTES_MAX))
     assert set(found) == {1021, 1203, 1084}
