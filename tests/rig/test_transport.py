@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from rig.faults import Faults
 from rig.link import frame
+from rig.link2 import frame2
 from rig.printer import SimulatedPrinter
 from rig.transport import PtyTransport, TcpTransport
 
@@ -133,10 +134,49 @@ def test_a_pseudo_terminal_speaks_the_same(tmp_path: Path) -> None:
         transport.close()
 
 
+OPENED2 = frame2(2, b"\xe0\0\x1e")
+
+
+def test_the_alternative_low_level_goes_over_tcp_and_keeps_its_numbers() -> None:
+    with served() as (printer, transport):
+        host = Host(transport.port)
+        host.socket.sendall(frame2(2, OPEN_SHIFT))
+        assert host.read(len(OPENED2)) == OPENED2
+        host = Host(transport.port)
+        host.socket.sendall(frame2(2, OPEN_SHIFT))
+        assert host.read(len(OPENED2)) == OPENED2
+        assert len(printer.documents()) == 2
+
+
+def test_the_alternative_low_level_goes_over_a_pseudo_terminal(tmp_path: Path) -> None:
+    transport = PtyTransport(SimulatedPrinter(None, Faults(), baud=115200), tmp_path / "till")
+    port = os.open(tmp_path / "till", os.O_RDWR | os.O_NOCTTY)
+    try:
+        os.write(port, frame2(2, OPEN_SHIFT))
+        heard = b""
+        while len(heard) < len(OPENED2):
+            heard += os.read(port, 64)
+        assert heard == OPENED2
+    finally:
+        os.close(port)
+        transport.close()
+
+
+@pytest.mark.parametrize("module", ["rig", "rig.shtrih"])
+def test_a_process_can_be_told_its_low_level(module: str) -> None:
+    with process(None, module, "--protocol", "2") as (_running, port):
+        host = Host(port)
+        host.socket.sendall(ENQ + frame2(None))
+        assert host.read(7) == frame2(1)
+
+
 @contextmanager
-def process(state: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def process(
+    state: Path | None, module: str = "rig.shtrih", *more: str
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    memory = [] if state is None else ["--state", str(state)]
     with subprocess.Popen(
-        [sys.executable, "-m", "rig.shtrih", "--tcp", "127.0.0.1:0", "--state", str(state)],
+        [sys.executable, "-m", module, "--tcp", "127.0.0.1:0", *memory, *more],
         cwd=RIG,
         stdout=subprocess.PIPE,
         text=True,
@@ -144,7 +184,7 @@ def process(state: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         try:
             assert running.stdout is not None
             ready = json.loads(running.stdout.readline())
-            yield running, int(ready["tcp"].rpartition(":")[2])
+            yield running, int((ready.get("tcp") or ready["printer"]).rpartition(":")[2])
         finally:
             running.kill()
 
