@@ -12,10 +12,12 @@ from typing import Final
 from kktd.clock import Clock, Deadline
 from kktd.config import PrinterSettings
 from kktd.errors import NotReady, Refused
+from kktd.model.cash import CashCounters
 from kktd.model.fiscal import ArchivedDocument, DocumentType, FiscalDocument, ShiftReport
+from kktd.model.money import Kopecks
 from kktd.model.receipt import Cashier, Receipt
 from kktd.printers.base import Paper, PrinterIdentity, PrinterStatus, Shift
-from kktd.printers.shtrih import answers, codes, payload, sale
+from kktd.printers.shtrih import answers, cash, codes, payload, sale
 from kktd.printers.shtrih.answers import BadAnswer, DeviceRefused, Mode, Submode, TillState
 from kktd.printers.shtrih.archive import Archive
 from kktd.printers.shtrih.commands import (
@@ -23,12 +25,15 @@ from kktd.printers.shtrih.commands import (
     BEGIN_SHIFT_CLOSE,
     CANCEL_DOCUMENT,
     CANCEL_RECEIPT,
+    CASH_IN,
+    CASH_OUT,
     CLOSE_RECEIPT,
     CLOSE_SHIFT,
     CONTINUE_PRINT,
     DEVICE_TYPE,
     FN_STATUS,
     FULL_STATUS,
+    OPEN_DRAWER,
     OPEN_SHIFT,
     PARAMETERS,
     PRINT_COPY,
@@ -36,6 +41,7 @@ from kktd.printers.shtrih.commands import (
     SEND_TLV,
     SHIFT_STATE,
     SUBTOTAL,
+    X_REPORT,
     Command,
 )
 from kktd.printers.shtrih.session import Session
@@ -54,6 +60,7 @@ from kktd.wire.port import Port
 
 SERIAL_FIELD: Final = 1  # [SHTRIH] 12: table 18, row 1
 CLEANING_STEPS_MAX: Final = 8  # cancels and continues before a receipt; more is a broken till
+DRAWER: Final = b"\0"  # [SHTRIH] 28h: the first of two
 ENTRY_TRIES: Final = 2  # of a receipt whose lines arrived garbled
 CLOSE_RESERVE_S: Final = 1.0  # with less left, FF45h would only make a doubt
 
@@ -155,6 +162,31 @@ class ShtrihPrinter:
 
     def close_shift(self, cashier: Cashier, by: Deadline) -> ShiftReport:
         return self._report(CLOSE_SHIFT, BEGIN_SHIFT_CLOSE, DocumentType.SHIFT_CLOSE, cashier, by)
+
+    def x_report(self, by: Deadline) -> None:
+        with translated():
+            self._cleaned(by)
+            self._session.call(X_REPORT, by)
+
+    # ---- cash ------------------------------------------------------------------------------------
+
+    def cash_in(self, amount: Kopecks, by: Deadline) -> None:
+        with translated():
+            self._cleaned(by)
+            cash.move(self._session, CASH_IN, amount, by)
+
+    def cash_out(self, amount: Kopecks, by: Deadline) -> None:
+        with translated():
+            self._cleaned(by)
+            cash.move(self._session, CASH_OUT, amount, by)
+
+    def cash_counters(self, by: Deadline) -> CashCounters:
+        with translated():
+            return cash.read_counters(self._session, by)
+
+    def open_drawer(self, by: Deadline) -> None:
+        with translated():
+            self._session.call(OPEN_DRAWER, by, DRAWER)
 
     # ---- paper -----------------------------------------------------------------------------------
 

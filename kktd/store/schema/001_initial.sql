@@ -59,6 +59,7 @@ CREATE TABLE intents (
   last_fd INTEGER NOT NULL,                  -- every document after this one may be ours
   shift_number INTEGER NOT NULL,
   mark TEXT,                                 -- tag 1084 of the document
+  counters TEXT,                             -- JSON: cash counters of the device, for a movement
   created_at INTEGER NOT NULL,               -- s
   CHECK ((receipt_id IS NULL) != (operation_id IS NULL))
 ) STRICT;
@@ -69,13 +70,16 @@ CREATE INDEX intents_operation ON intents (operation_id) WHERE operation_id IS N
 CREATE TABLE operations (
   id TEXT PRIMARY KEY,
   pos_id TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('shift_open', 'z_report')),
+  kind TEXT NOT NULL CHECK (kind IN
+    ('shift_open', 'z_report', 'cash_in', 'cash_out', 'x_report', 'drawer')),
+  amount INTEGER CHECK (amount > 0),         -- kopecks, of a cash movement alone
   state TEXT NOT NULL DEFAULT 'accepted'
     CHECK (state IN ('accepted', 'sent', 'in_doubt', 'done', 'refused')),
-  request TEXT NOT NULL,                     -- JSON: cashier
+  request TEXT NOT NULL,                     -- JSON: cashier, reason
   result TEXT,                               -- JSON: the report, or why it was refused
   created_at INTEGER NOT NULL,
-  finished_at INTEGER
+  finished_at INTEGER,
+  CHECK ((amount IS NULL) = (kind NOT IN ('cash_in', 'cash_out')))
 ) STRICT;
 CREATE INDEX operations_open ON operations (created_at) WHERE state IN ('accepted', 'sent', 'in_doubt');
 
@@ -120,6 +124,7 @@ CREATE TABLE cash_transactions (
   session_id TEXT NOT NULL REFERENCES pos_sessions (session_id),
   pos_id TEXT NOT NULL,
   receipt_id TEXT REFERENCES receipts (id),
+  operation_id TEXT REFERENCES operations (id),
   transaction_type TEXT NOT NULL
     CHECK (transaction_type IN ('sale', 'refund', 'correction', 'cash_in', 'cash_out')),
   amount INTEGER NOT NULL,                   -- kopecks
@@ -169,6 +174,15 @@ CREATE TABLE leases (
   held_by TEXT NOT NULL,
   boot_id TEXT NOT NULL,
   expires_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Maintenance mode: one row while it lasts.
+CREATE TABLE maintenance (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  reason TEXT NOT NULL,
+  started_by TEXT NOT NULL,
+  started_at INTEGER NOT NULL,               -- s
+  estimated_min INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE tokens (

@@ -164,6 +164,17 @@ def test_power_that_fails_in_a_cash_movement_moves_it_once_or_not_at_all(
         assert _balance(till) == _device(till) == 1_000_00 + way
 
 
+def test_a_till_that_does_not_ask_the_counters_is_caught(
+    till: TillBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: a settlement that guesses leaves a drawer that does not agree."""
+    monkeypatch.setattr(settle, "_has_moved", lambda *_: False)
+    _open(till)
+    till.faults.add("printer", "power_cut", 1, command="cash_in", when="after")
+    assert _move(till, IN, CHANGE).status == 422
+    assert (_balance(till), _device(till)) == (0, CHANGE)
+
+
 def test_a_reply_lost_for_good_is_settled_by_the_counters(till: TillBench) -> None:
     _open(till)
     till.faults.add("printer", "lose_reply", 30, command="cash_in")
