@@ -25,7 +25,7 @@ SOCKET_ONLY = [route for route in ROUTES if route.access is Access.SOCKET]
 
 
 def _path(route: Route) -> str:
-    return route.path.format(receipt_id="r", pos_id="POS-001", token_id="t")
+    return route.path.format(receipt_id="r", pos_id="POS-001", token_id="t", dlq_id="d")
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{route.method} {route.path}")
@@ -61,7 +61,7 @@ def test_what_root_may_does_not_exist_elsewhere(bench: ApiBench, route: Route) -
 
 
 def test_nothing_changes_on_get() -> None:
-    assert {route.method for route in ROUTES} == {"GET", "POST"}
+    assert {route.method for route in ROUTES} == {"GET", "POST", "DELETE"}
     assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
 
 
