@@ -12,7 +12,7 @@ import pytest
 from kktd.errors import NotFound
 from kktd.model.receipt import PaymentMethod, ReceiptType
 from kktd.model.states import Delivery, FiscalState, OperationState, Step
-from kktd.store import keys, operations, receipts, sessions
+from kktd.store import keys, maintenance, operations, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.migrate import scripts
 from kktd.store.operations import OperationKind
@@ -151,6 +151,7 @@ HOT: dict[str, Callable[[Db], object]] = {
     "advance": lambda db: receipts.advance(
         db, a_stored_receipt(db).id, Step.SEND, FiscalState.ACCEPTED
     ),
+    "maintenance": maintenance.find,
     "session": lambda db: sessions.ensure(db, "POS-001", FN, 1, 1),
 }
 SMALL_TABLES = {"pos_sessions", "operations"}  # a row a shift: a scan reads a page or two
