@@ -1,6 +1,6 @@
 """Idempotency-Key: what a repeated request is, and the replay of what the desk does not keep.
 
-Sales, shift openings and Z-reports store their key in the transaction that accepts them (receipts/
+Receipts and operations store their key in the transaction that accepts them (receipts/
 desk.py).  The rest is harmless to run twice; its answer is stored when it is known.
 """
 

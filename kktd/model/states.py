@@ -81,7 +81,7 @@ DELIVERY: Final = {
 
 
 class OperationState(StrEnum):
-    """A device operation that is not a receipt: shift opening, Z-report."""
+    """A device operation that is not a receipt: shifts, reports, cash, the drawer."""
 
     ACCEPTED = "accepted"
     SENT = "sent"
