@@ -116,8 +116,7 @@ class Hub:
         if self._settling is None and self._loop is not None:
             self._settling = self._loop.call_later(SETTLE_S, self._settle)
         if message is not None:
-            for reader in self._readers:
-                reader.offer(message)
+            self._spread(message)
 
     def _settle(self) -> None:
         self._settling = None
@@ -131,15 +130,17 @@ class Hub:
                 for name, value in (await look()).items():
                     if self._seen.get(name, self) != value:
                         self._seen[name] = value
-                        self._publish_part(name, value)
+                        self._spread(message_of(name, value))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT_S):
                     await self._changed.wait()
 
-    def _publish_part(self, name: str, value: object) -> None:
-        message = message_of(name, value)
-        for reader in self._readers:
+    def _spread(self, message: bytes) -> None:
+        """To each reader; one who is dropped costs nothing from then on."""
+        for reader in tuple(self._readers):
             reader.offer(message)
+            if reader.dropped.is_set():
+                self._readers.discard(reader)
 
 
 def message_of(name: str, value: object) -> bytes:
