@@ -75,7 +75,7 @@ class PrinterBench:
         return None
 
 
-def shtrih(*, hangs_up: bool, protocol: str, **options: object) -> PrinterBench:
+def shtrih(*, hangs_up: bool, protocol: str = "1", **options: object) -> PrinterBench:
     """The driver finds the protocol out by itself."""
     clock, faults = VirtualClock(), Faults()
     device = SimulatedPrinter(
