@@ -192,6 +192,29 @@ def test_the_answer_of_a_command_still_running_is_not_taken_for_the_next_one(
     assert desk.ran == [b"\x10", b"\x50old", b"\x50new"]
 
 
+def test_a_till_that_answers_a_sync_while_it_works_is_not_misunderstood() -> None:
+    desk = Desk2()
+    desk.ask(b"\x10")
+    desk.faults.add("printer", "slow", ms=4_000, times=1)
+    assert desk.verdict(b"\x50old", by_ms=700) is Verdict.DOUBT
+    device = desk.port._device
+    receive, transmit = device.receive, device.transmit
+    early, synced = [encode(3, b"\x10\0")], list[bytes]()
+
+    def sync_answered(now_s: float) -> bytes:
+        return early.pop() if early and synced else transmit(now_s)
+
+    def hear(data: bytes, now_s: float) -> None:
+        if data == SYNC and not synced:
+            synced.append(data)
+        else:
+            receive(data, now_s)
+
+    device.receive, device.transmit = hear, sync_answered  # type: ignore[method-assign]
+    assert desk.ask(b"\x50new") == b"\x50\0new"
+    assert desk.ran == [b"\x10", b"\x50old", b"\x50new"]
+
+
 @pytest.mark.parametrize("ack_while_running", [True, False])
 def test_a_slow_command_is_waited_for(ack_while_running: bool) -> None:
     desk = Desk2(LinkOptions(ack_while_running=ack_while_running))
