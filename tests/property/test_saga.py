@@ -93,6 +93,7 @@ class Till(RuleBasedStateMachine):
         self.till = TillBench(self.folder, hangs_up=hangs_up)
         self.sold: dict[str, int] = {}
         self.keys: dict[str, Receipt] = {}
+        self.cash_of: dict[int, int] = {}  # kopecks by document of the FN
 
     # ---- what people do ---------------------------------------------------------------------
 
@@ -373,10 +374,11 @@ class Till(RuleBasedStateMachine):
         cash = 0
         for one in self.till.printer.documents(with_tlv=True):
             if one["fd"] in known and one["shift"] == session.shift_number:
-                tags = tlv.decode_all(bytes.fromhex(str(one["tlv"])))
-                found = tlv.find(tags, 1031)
-                kopecks = int.from_bytes(found.value, "little") if found else 0
-                cash += kopecks if one["sign"] == 1 else -kopecks
+                fd = int(str(one["fd"]))
+                if fd not in self.cash_of:
+                    found = tlv.find(tlv.decode_all(bytes.fromhex(str(one["tlv"]))), 1031)
+                    self.cash_of[fd] = int.from_bytes(found.value, "little") if found else 0
+                cash += self.cash_of[fd] * (1 if one["sign"] == 1 else -1)
         return cash
 
     def _cash_moved(self, session: Session) -> int:
