@@ -1,4 +1,4 @@
-"""`kktctl config check` and `show`, of a FILE or the till's own, read as the daemon does.  Offline."""
+"""`kktctl config check` and `show`: a settings file, read as the daemon reads it.  Offline."""
 
 from __future__ import annotations
 
