@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,4 +85,28 @@ def test_a_daemon_killed_after_any_byte_is_one_document(
         till.run(5)
         sold.append(receipt.id)
     _check_one_document_each(till, sold)
+    till.close()
+
+
+def test_a_daemon_that_lives_half_a_second_at_a_time_still_settles_its_doubt(
+    tmp_path: Path,
+) -> None:
+    """An old answer that nobody confirmed is confirmed by the first connection that meets it."""
+    till = _open(tmp_path, hangs_up=True, protocol="auto")
+    size = sum(_sale_bytes(till).values())
+    for count in range(5, size, 23):
+        receipt = a_receipt(a_line(1_00 + count))
+        till.desk.leave(till.post(receipt))
+        till.port.die_in_bytes = count
+        with pytest.raises(Killed):
+            till.run(10)
+        starts = 0
+        while till.stored(receipt.id).state is not FiscalState.PRINTED:
+            starts += 1
+            assert starts <= 4, (count, till.stored(receipt.id).state)
+            till.crash()
+            till.port.die_at_s = till.clock.monotonic_s() + 0.5
+            with suppress(Killed):
+                till.run(0.5)
+        till.port.die_at_s = None
     till.close()

@@ -39,12 +39,15 @@ class KillableStore(Store):
 
 
 class KillablePort(MemoryPort):
-    """Dies when so many more bytes have passed, in either direction."""
+    """Dies when so many more bytes have passed, in either direction, or at a moment."""
 
     die_in_bytes: int | None = None
+    die_at_s: float | None = None  # monotonic
 
     def read(self, max_bytes: int, by: Deadline) -> bytes:
         data = super().read(max_bytes, by)
+        if self.die_at_s is not None and self._clock.monotonic_s() >= self.die_at_s:
+            raise Killed
         self._count(len(data))
         return data
 

@@ -64,6 +64,9 @@ class ShtrihExchange:
             for _ in range(ENQ_TRIES):
                 token = self._enq(by)
                 if token is not None and token.kind in _ANSWERS_TO_ENQ:
+                    if token.kind is not Kind.NAK:
+                        # Confirmed here, or the next ENQ would only make the till hold it back.
+                        self._drop_old_answer(token, by)
                     return
                 self._settle(by)
                 if by.passed():
