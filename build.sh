@@ -57,6 +57,11 @@ install_missing() {
     [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
 }
 
+# Tests and benchmarks build the disk that fails and the one that is slow from one file of C.
+install_compiler() {
+    command -v cc >/dev/null || command -v gcc >/dev/null || apt_install gcc libc6-dev
+}
+
 # The stamp names lock and place: a changed lock installs, a moved checkout starts over.
 stage_venv() {
     local stamp=.venv/kktd.stamp wanted base site
@@ -136,6 +141,9 @@ main() {
     esac
     cd "$(dirname "${BASH_SOURCE[0]}")"
     stage_venv
+    case $stage in
+        bench | check | test) install_compiler ;;
+    esac
     case $stage in
         dev) exec "$python" tests/hil/dev.py "${@:2}" ;;
         bench) exec "$python" -m benchmarks "${@:2}" ;;
