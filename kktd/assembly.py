@@ -1,0 +1,270 @@
+"""Every part of one till, built and joined: the objects, the table of workers, what a reload swaps.
+
+Nothing runs here; `daemon.py` starts and stops what is built.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kktd import __version__, wiring
+from kktd.api.snapshot import as_gauges, take
+from kktd.api.till import SyncJob, SyncView, Till
+from kktd.api.times import iso
+from kktd.clock import Clock
+from kktd.config import BufferSettings, Settings
+from kktd.events import Event
+from kktd.metrics import Metrics
+from kktd.model.states import CircuitState, NetworkMode
+from kktd.network.mode import ModeChange, ModeRules, Network
+from kktd.network.prober import Prober
+from kktd.ofd.breaker import Breaker, Circuit
+from kktd.ofd.delivery import Delivery
+from kktd.ofd.pace import Pace
+from kktd.ofd.runs import estimate_s
+from kktd.printers.registry import make_printer
+from kktd.receipts.desk import Desk
+from kktd.receipts.handover import Handover
+from kktd.receipts.lane import Lane
+from kktd.receipts.recovery import recover
+from kktd.receipts.reminder import CapacityReminder
+from kktd.receipts.waiters import Waiters
+from kktd.reload import Reloader
+from kktd.store import journal, receipts
+from kktd.store.leases import this_boot
+from kktd.upkeep import Checkpointer
+from kktd.worker import Worker
+
+if TYPE_CHECKING:
+    from kktd.api.server import ApiServer
+
+# The longest each worker's step may take, s: what the watchdog waits for.
+LANE_STEP_MAX_S: Final = 330.0  # 1 000 lines at the slowest command times
+DELIVERY_STEP_MAX_S: Final = 90.0
+PROBE_STEP_MAX_S: Final = 30.0
+UPKEEP_STEP_MAX_S: Final = 60.0
+SETTINGS_STEP_MAX_S: Final = 30.0
+
+
+class Assembly:
+    """One till's parts.  `ready` is set by who runs them."""
+
+    def __init__(
+        self,
+        file: Path,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        tell_systemd: Callable[[str], None],
+    ) -> None:
+        """Opens and recovers the database; `file` is what `settings` were read from.
+
+        Raises AlreadyRunning, StoreError, BadConfig.
+        """
+        self.settings = settings
+        self.ready = False
+        self._clock = clock
+        self._metrics = metrics
+        state_dir = settings.till.state_dir
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.store = wiring.open_store(state_dir / "kktd.db")
+        self.recovered = recover(self.store, clock, settings.till.pos_ids)
+        metrics.note_recovered(self.recovered.sessions)
+        self._hlc = wiring.hybrid_clock(clock, self.store.read(receipts.highest_stamp))
+        self._breaker = Breaker(clock, wiring.breaker_rules(settings))
+        self._network = self._make_network()
+        self._prober = Prober(
+            wiring.channel(settings, clock), self._network, clock, wiring.probe_rules(settings)
+        )
+        self._pace = Pace(wiring.pace_rules(settings), random.SystemRandom().random)
+        self.delivery = self._make_delivery()
+        waiters, handover = Waiters(), Handover()
+        self.lane = self._make_lane(waiters, handover)
+        self.desk = self._make_desk(waiters, handover)
+        self._reminder = CapacityReminder(
+            clock, self.store, BufferSettings().capacity, lambda: self.settings.buffer.capacity
+        )
+        self.reloader = self._make_reloader(file, tell_systemd)
+        self.workers = self._make_workers()
+        self.api = self._make_api()
+
+    # ---- parts ------------------------------------------------------------------------------
+
+    def _make_network(self) -> Network:
+        network = Network(self._clock, ModeRules(), has_odoo=False)
+        network.subscribe(self._keep_mode_change)
+        self._breaker.subscribe(lambda change: network.note_circuit(change.now))
+        return network
+
+    def _make_delivery(self) -> Delivery:
+        return Delivery(
+            self.store,
+            wiring.channel(self.settings, self._clock),
+            self._breaker,
+            self._pace,
+            self._clock,
+            this_boot(),
+            self.settings.till.pos_ids[0],
+            wiring.delivery_rules(self.settings),
+            wake_worker=lambda: self.workers["delivery"].wake(),
+        )
+
+    def _make_lane(self, waiters: Waiters, handover: Handover) -> Lane:
+        settings = self.settings
+        return Lane(
+            make_printer(settings.printer, self._clock),
+            self.store,
+            self._clock,
+            waiters,
+            wiring.lane_rules(settings),
+            offline=lambda: self.mode() is NetworkMode.OFFLINE,
+            registered=self.delivery.wake,
+            handover=handover,
+            sync_at=self._sync_at,
+            status_read=lambda status: wiring.believe(self._hlc, status, settings.zone),
+        )
+
+    def _make_desk(self, waiters: Waiters, handover: Handover) -> Desk:
+        return Desk(
+            self.store,
+            self._clock,
+            self._hlc,
+            waiters,
+            wiring.desk_rules(self.settings),
+            health=lambda: self.lane.health,
+            wake_lane=lambda: self.workers["printer"].wake(),
+            handover=handover,
+            sync_at=self._sync_at,
+        )
+
+    def _make_workers(self) -> dict[str, Worker]:
+        steps = {
+            "printer": (self.lane.step, LANE_STEP_MAX_S),
+            "delivery": (self.delivery.step, DELIVERY_STEP_MAX_S),
+            "network": (self._prober.step, PROBE_STEP_MAX_S),
+            "upkeep": (
+                wiring.together(Checkpointer(self.store).step, self._reminder.step),
+                UPKEEP_STEP_MAX_S,
+            ),
+            "settings": (self.reloader.step, SETTINGS_STEP_MAX_S),
+        }
+        return {
+            name: Worker(name, step, self._clock, step_max_s)
+            for name, (step, step_max_s) in steps.items()
+        }
+
+    def _make_reloader(self, file: Path, tell_systemd: Callable[[str], None]) -> Reloader:
+        return Reloader(
+            file,
+            self.settings,
+            self._clock,
+            self.store,
+            use=self.use,
+            token_changed=self.delivery.settings_changed,
+            tell_systemd=tell_systemd,
+        )
+
+    def _make_api(self) -> ApiServer:
+        from kktd.api.app import build_api
+        from kktd.api.listeners import open_listeners
+        from kktd.api.server import ApiServer
+
+        till = Till(
+            desk=self.desk,
+            store=self.store,
+            clock=self._clock,
+            settings=lambda: self.settings,
+            lane=lambda: self.lane.health,
+            breaker=self._breaker.snapshot,
+            sync=self._sync_view,
+            network=self.mode,
+            delivery=_Control(self.delivery, self._breaker),
+            metrics=self._metrics,
+            version=__version__,
+            workers=self.on_time,
+            ready=lambda: self.ready,
+            capacity_reminder=lambda: self._reminder.due,
+        )
+        self._metrics.attach(lambda: as_gauges(take(till)))
+        return ApiServer(
+            build_api(till),
+            open_listeners(self.settings, self._clock),
+            max_connections=self.settings.api.max_connections,
+        )
+
+    def use(self, settings: Settings) -> None:
+        """What a reload swaps, each set whole; the lane takes its own between two receipts."""
+        self.settings = settings
+        self.desk.rules = wiring.desk_rules(settings)
+        self.lane.use(wiring.lane_rules(settings))
+        self.delivery.rules = wiring.delivery_rules(settings)
+        self._pace.rules = wiring.pace_rules(settings)
+        self._prober.rules = wiring.probe_rules(settings)
+        for worker in ("printer", "delivery", "network"):
+            self.workers[worker].wake()
+
+    def _sync_at(self, position: int) -> str | None:
+        """For the cashier's answer: while the ОФД takes receipts, at the promised rate."""
+        closed = self._breaker.state is CircuitState.CLOSED
+        if not closed or self.mode() is NetworkMode.OFFLINE:
+            return None
+        return iso(self._clock.wall_s() + estimate_s(position))
+
+    def _keep_mode_change(self, change: ModeChange) -> None:
+        now_ms = int(self._clock.wall_s() * 1000)
+        facts = {"was": change.was, "now": change.now}
+        self.store.write(lambda db: journal.append(db, Event.NETWORK_MODE_CHANGE, now_ms, **facts))
+
+    def mode(self) -> NetworkMode:
+        """Of the network, as last seen."""
+        return self._network.snapshot().mode
+
+    def _sync_view(self) -> SyncView:
+        seen = self.delivery.snapshot()
+        last = seen.last_sync
+        return SyncView(
+            finished_at_s=last.at_s if last else None,
+            synced_count=last.synced_count if last else 0,
+            failed_count=last.failed_count if last else 0,
+            duration_s=last.duration_s if last else 0.0,
+            running_s=seen.running_for_s or 0.0,
+            stopped_reason=seen.stopped,
+        )
+
+    def on_time(self) -> dict[str, bool]:
+        """Every worker by name, and the listeners."""
+        return {name: worker.on_time() for name, worker in self.workers.items()} | {
+            "api": self.api.alive
+        }
+
+    def status_line(self) -> str:
+        """`systemctl status` in one line."""
+        health = self.lane.health
+        printer = "printer ready" if health.ready else f"printer: {health.remedy}"
+        queued = self.store.read(receipts.count_queued)
+        capacity = self.settings.buffer.capacity
+        line = f"{printer}, buffer {queued}/{capacity}, ОФД {self.mode()}"
+        refused = self.reloader.refused
+        return f"{line}, settings refused: {refused}" if refused else line
+
+
+class _Control:
+    """What a person may do to the delivery (api.till.DeliveryControl)."""
+
+    def __init__(self, delivery: Delivery, breaker: Breaker) -> None:
+        self._delivery = delivery
+        self._breaker = breaker
+
+    def force(self, *, ignore_backoff: bool, user: str) -> SyncJob:
+        job = self._delivery.request_sync(user, force=ignore_backoff)
+        return SyncJob(job.job_id, job.estimated_duration_s)
+
+    def wake(self) -> None:
+        self._delivery.wake()
+
+    def reset_breaker(self, *, user: str) -> Circuit:
+        self._breaker.reset()
+        return self._breaker.snapshot()
