@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,16 +16,18 @@ from kktd.api.snapshot import as_gauges, take
 from kktd.api.till import SyncJob, SyncView, Till
 from kktd.api.times import iso
 from kktd.clock import Clock
-from kktd.config import BufferSettings, Settings
+from kktd.config import BufferSettings, PrinterSettings, Settings
 from kktd.events import Event
 from kktd.metrics import Metrics
 from kktd.model.states import CircuitState, NetworkMode
 from kktd.network.mode import ModeChange, ModeRules, Network
 from kktd.network.prober import Prober
 from kktd.ofd.breaker import Breaker, Circuit
+from kktd.ofd.channel import OfdChannel
 from kktd.ofd.delivery import Delivery
 from kktd.ofd.pace import Pace
 from kktd.ofd.runs import estimate_s
+from kktd.printers.base import FiscalPrinter
 from kktd.printers.registry import make_printer
 from kktd.receipts.desk import Desk
 from kktd.receipts.handover import Handover
@@ -34,12 +37,12 @@ from kktd.receipts.reminder import CapacityReminder
 from kktd.receipts.waiters import Waiters
 from kktd.reload import Reloader
 from kktd.store import journal, receipts
-from kktd.store.leases import this_boot
+from kktd.store.leases import Boot, this_boot
 from kktd.upkeep import Checkpointer
 from kktd.worker import Worker
 
 if TYPE_CHECKING:
-    from kktd.api.server import ApiServer
+    from kktd.api.server import ApiServer, Bound
 
 # The longest each worker's step may take, s: what the watchdog waits for.
 LANE_STEP_MAX_S: Final = 330.0  # 1 000 lines at the slowest command times
@@ -47,6 +50,17 @@ DELIVERY_STEP_MAX_S: Final = 90.0
 PROBE_STEP_MAX_S: Final = 30.0
 UPKEEP_STEP_MAX_S: Final = 60.0
 SETTINGS_STEP_MAX_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the till is connected to.  A simulation puts its own ends here, and its own chance."""
+
+    printer: Callable[[PrinterSettings, Clock], FiscalPrinter] = make_printer
+    ofd: Callable[[Settings, Clock], OfdChannel] = wiring.channel
+    listeners: Callable[[Settings, Clock], tuple[Bound, ...]] = wiring.listeners
+    boot: Callable[[], Boot] = this_boot
+    chance: Callable[[], float] = random.SystemRandom().random
 
 
 class Assembly:
@@ -59,11 +73,13 @@ class Assembly:
         clock: Clock,
         metrics: Metrics,
         tell_systemd: Callable[[str], None],
+        outside: Outside | None = None,
     ) -> None:
         """Opens and recovers the database; `file` is what `settings` were read from.
 
         Raises AlreadyRunning, StoreError, BadConfig.
         """
+        self._outside = outside or Outside()
         self.settings = settings
         self.ready = False
         self._clock = clock
@@ -77,9 +93,9 @@ class Assembly:
         self._breaker = Breaker(clock, wiring.breaker_rules(settings))
         self._network = self._make_network()
         self._prober = Prober(
-            wiring.channel(settings, clock), self._network, clock, wiring.probe_rules(settings)
+            self._outside.ofd(settings, clock), self._network, clock, wiring.probe_rules(settings)
         )
-        self._pace = Pace(wiring.pace_rules(settings), random.SystemRandom().random)
+        self._pace = Pace(wiring.pace_rules(settings), self._outside.chance)
         self.delivery = self._make_delivery()
         waiters, handover = Waiters(), Handover()
         self.lane = self._make_lane(waiters, handover)
@@ -89,6 +105,7 @@ class Assembly:
         )
         self.reloader = self._make_reloader(file, tell_systemd)
         self.workers = self._make_workers()
+        self.till = self._make_till()
         self.api = self._make_api()
 
     # ---- parts ------------------------------------------------------------------------------
@@ -102,11 +119,11 @@ class Assembly:
     def _make_delivery(self) -> Delivery:
         return Delivery(
             self.store,
-            wiring.channel(self.settings, self._clock),
+            self._outside.ofd(self.settings, self._clock),
             self._breaker,
             self._pace,
             self._clock,
-            this_boot(),
+            self._outside.boot(),
             self.settings.till.pos_ids[0],
             wiring.delivery_rules(self.settings),
             wake_worker=lambda: self.workers["delivery"].wake(),
@@ -115,7 +132,7 @@ class Assembly:
     def _make_lane(self, waiters: Waiters, handover: Handover) -> Lane:
         settings = self.settings
         return Lane(
-            make_printer(settings.printer, self._clock),
+            self._outside.printer(settings.printer, self._clock),
             self.store,
             self._clock,
             waiters,
@@ -167,12 +184,8 @@ class Assembly:
             tell_systemd=tell_systemd,
         )
 
-    def _make_api(self) -> ApiServer:
-        from kktd.api.app import build_api
-        from kktd.api.listeners import open_listeners
-        from kktd.api.server import ApiServer
-
-        till = Till(
+    def _make_till(self) -> Till:
+        return Till(
             desk=self.desk,
             store=self.store,
             clock=self._clock,
@@ -188,10 +201,15 @@ class Assembly:
             ready=lambda: self.ready,
             capacity_reminder=lambda: self._reminder.due,
         )
-        self._metrics.attach(lambda: as_gauges(take(till)))
+
+    def _make_api(self) -> ApiServer:
+        from kktd.api.app import build_api
+        from kktd.api.server import ApiServer
+
+        self._metrics.attach(lambda: as_gauges(take(self.till)))
         return ApiServer(
-            build_api(till),
-            open_listeners(self.settings, self._clock),
+            build_api(self.till),
+            self._outside.listeners(self.settings, self._clock),
             max_connections=self.settings.api.max_connections,
         )
 

@@ -23,6 +23,7 @@ from kktd.receipts.lane import LaneRules
 from kktd.store.store import Store
 
 if TYPE_CHECKING:
+    from kktd.api.server import Bound
     from kktd.ofd.rest import RestChannel
 
 DAY_S: Final = 86_400
@@ -55,6 +56,12 @@ def channel(settings: Settings, clock: Clock) -> RestChannel:
         clock,
         ofd.ca_file or None,
     )
+
+
+def listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
+    from kktd.api.listeners import open_listeners
+
+    return open_listeners(settings, clock)
 
 
 def breaker_rules(settings: Settings) -> BreakerRules:

@@ -18,6 +18,7 @@ SLACK_S: Final = 5.0  # a waiting thread may be late by this much on a loaded ti
 class Worker:
     """Runs `step(now) -> next_due` (monotonic s) in one thread until stopped.
 
+    Under a virtual clock nobody starts it: `turn` and `take_wake` are what the thread does.
     `step_max_s` is the longest a step may take; `on_time_until_s` is what the watchdog compares.
     """
 
@@ -53,21 +54,29 @@ class Worker:
     def on_time(self) -> bool:
         return self._clock.monotonic_s() <= self.on_time_until_s
 
+    def take_wake(self) -> bool:
+        """Whether somebody woke it since the last turn; forgets it."""
+        woken = self._wake.is_set()
+        self._wake.clear()
+        return woken
+
+    def turn(self) -> float:
+        """One step, whatever it raises; when the next is due (monotonic s)."""
+        self._wake.clear()
+        now_s = self._clock.monotonic_s()
+        self.on_time_until_s = now_s + self._step_max_s
+        try:
+            due_s = self._step(now_s)
+        except KktdError as error:
+            log.event(Event.WORKER_FAILED, worker=self.name, error=error.code, facts=error.details)
+            due_s = self._clock.monotonic_s() + FAILED_WAIT_S
+        except Exception as error:  # noqa: BLE001 - a thread's top: logged, counted, goes on
+            log.event(Event.WORKER_FAILED, worker=self.name, error=repr(error))
+            due_s = self._clock.monotonic_s() + FAILED_WAIT_S
+        self.on_time_until_s = max(due_s, self._clock.monotonic_s()) + SLACK_S
+        return due_s
+
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._wake.clear()
-            now_s = self._clock.monotonic_s()
-            self.on_time_until_s = now_s + self._step_max_s
-            try:
-                due_s = self._step(now_s)
-            except KktdError as error:
-                log.event(
-                    Event.WORKER_FAILED, worker=self.name, error=error.code, facts=error.details
-                )
-                due_s = self._clock.monotonic_s() + FAILED_WAIT_S
-            except Exception as error:  # noqa: BLE001 - a thread's top: logged, counted, goes on
-                log.event(Event.WORKER_FAILED, worker=self.name, error=repr(error))
-                due_s = self._clock.monotonic_s() + FAILED_WAIT_S
-            wait_s = max(0.0, due_s - self._clock.monotonic_s())
-            self.on_time_until_s = self._clock.monotonic_s() + wait_s + SLACK_S
-            self._wake.wait(wait_s)
+            due_s = self.turn()
+            self._wake.wait(max(0.0, due_s - self._clock.monotonic_s()))
