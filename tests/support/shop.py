@@ -1,0 +1,237 @@
+"""The daemon's own parts under one virtual clock: every worker, the API's answers, no thread.
+
+Only what the till is connected to is simulated: the registrar, the ОФД, time and chance.  A trading
+day takes a second and a seed replays it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+from rig.faults import Faults
+from rig.printer import SimulatedPrinter
+
+from kktd import log
+from kktd.api.app import build_api
+from kktd.api.call import Listener
+from kktd.assembly import Assembly, Outside
+from kktd.clock import Clock
+from kktd.config import PrinterSettings, parse
+from kktd.metrics import Metrics
+from kktd.model.receipt import Receipt
+from kktd.printers.shtrih.driver import ShtrihPrinter
+from kktd.receipts.answers import Answer, Ticket
+from kktd.store import receipts
+from kktd.store.leases import Boot
+from kktd.store.operations import OperationKind, Request
+from kktd.store.receipts import StoredReceipt
+from tests.support.clock import VirtualClock
+from tests.support.crash import KillablePort
+from tests.support.ofd import VirtualOfd
+from tests.support.receipts import CASHIER
+from tests.support.till import POS_ID, digest
+
+OPENING: Final = datetime(2026, 3, 2, 12, 0)  # noqa: DTZ001 - a till knows no zones
+SETTINGS: Final = """
+[till]
+pos_ids = ["POS-001"]
+state_dir = "{state}"
+[printer]
+url = "tcp://127.0.0.1:1"
+[buffer]
+capacity = 200
+[ofd]
+url = "http://127.0.0.1:1"
+token_file = "/nowhere"
+[organisation]
+inn = "7707083893"
+address = "Москва"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer of the API."""
+
+    status: int
+    body: Any
+
+
+class Shop:
+    """One till of a shop.  Nothing happens but in `run`; `kill` is kill -9, the disk stays."""
+
+    def __init__(
+        self, folder: Path, *, seed: int = 1, clock: VirtualClock | None = None, print_s: float = 0
+    ) -> None:
+        self.clock = clock or VirtualClock()
+        self.faults = Faults()
+        self.printer = SimulatedPrinter(None, self.faults, clock=self._printer_time)
+        self.ofd = VirtualOfd(self.clock)
+        self._print_s = print_s
+        self._random = random.Random(seed)
+        self._boots = 0
+        self._folder = folder
+        self._file = folder / "kktd.toml"
+        self._file.write_text(SETTINGS.format(state=folder / "state"), encoding="utf-8")
+        self._log = io.StringIO()
+        self._start()
+
+    def _printer_time(self) -> datetime:
+        """Moscow time by the printer's own clock: whoever sets ours does not touch it."""
+        return OPENING + timedelta(seconds=self.clock.monotonic_s() - 1_000)
+
+    def _start(self) -> None:
+        self._boots += 1
+        boot = Boot(f"boot-{self._boots}", lambda: int(self.clock.monotonic_s() * 1000))
+        settings = parse(self._file.read_text(encoding="utf-8"))
+        metrics = Metrics(CollectorRegistry(), settings.till.pos_ids)
+        log.configure(self._log, metrics.observe)
+        self.parts = Assembly(
+            self._file,
+            settings,
+            self.clock,
+            metrics,
+            tell_systemd=lambda _: None,
+            outside=Outside(
+                printer=self._make_printer,
+                ofd=lambda *_: self.ofd,
+                listeners=lambda *_: (),
+                boot=lambda: boot,
+                chance=self._random.random,
+            ),
+        )
+        self.parts.ready = True
+        self._api = build_api(self.parts.till)
+        self._due = {name: self.clock.monotonic_s() for name in self.parts.workers}
+
+    def _make_printer(self, settings: PrinterSettings, clock: Clock) -> ShtrihPrinter:
+        self.port = KillablePort(self.printer, self.clock, hangs_up=True)
+        return ShtrihPrinter(self.port, clock, settings)
+
+    # ---- time -------------------------------------------------------------------------------
+
+    def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Let so much time pass, every worker taking its turns when due or woken."""
+        end_s = self.clock.monotonic_s() + seconds
+        while not until():
+            for name, worker in self.parts.workers.items():
+                if worker.take_wake():
+                    self._due[name] = self.clock.monotonic_s()
+            name = min(self._due, key=lambda one: self._due[one])
+            if self._due[name] > end_s:
+                self.clock.advance_to(end_s)
+                return
+            self.clock.advance_to(self._due[name])
+            self._due[name] = max(self.parts.workers[name].turn(), self.clock.monotonic_s())
+
+    def wait(self, what: Callable[[], bool], seconds: float) -> float:
+        """Run until it is so; how long it took (s).  Fails when it is not in time."""
+        began_s = self.clock.monotonic_s()
+        self.run(seconds, until=what)
+        assert what(), f"not within {seconds} s"
+        return self.clock.monotonic_s() - began_s
+
+    def kill(self) -> None:
+        """kill -9: memory is gone."""
+        self.parts.store.close()
+
+    def start(self) -> None:
+        """After `kill`: power is back."""
+        self._start()
+
+    def restart(self) -> None:
+        self.kill()
+        self._start()
+
+    def configure(self, old: str, new: str) -> None:
+        """Edit the settings file, as an engineer would; the till reads it in its own time."""
+        text = self._file.read_text(encoding="utf-8")
+        assert old in text
+        self._file.write_text(text.replace(old, new), encoding="utf-8")
+        self.parts.reloader.ask()
+
+    def close(self) -> None:
+        self.kill()
+
+    # ---- trade ------------------------------------------------------------------------------
+
+    def sell(self, receipt: Receipt, key: str | None = None, *, supervised: bool = False) -> Answer:
+        """Ring it up and wait for the answer, as a cashier does; raises what the desk raises."""
+        key = key or str(uuid.uuid4())
+        ticket = self.parts.desk.accept(receipt, key, digest(receipt), supervised=supervised)
+        return self._answer(ticket, lambda: self.parts.desk.answer(self.stored(ticket.id)))
+
+    def operate(self, kind: OperationKind) -> Answer:
+        """X, Z and their like, answered."""
+        key = str(uuid.uuid4())
+        ticket = self.parts.desk.operate(Request(kind, CASHIER), POS_ID, key, key.encode())
+        return self._answer(ticket, lambda: self.parts.desk.operation_answer(ticket.id))
+
+    def _answer(self, ticket: Ticket, present: Callable[[], Answer]) -> Answer:
+        waiter = ticket.waiter
+        if ticket.answer is not None:
+            return ticket.answer
+        assert waiter is not None
+        self.run(10, until=waiter.done)
+        self.parts.desk.leave(ticket)
+        return waiter.result(0) if waiter.done() else present()
+
+    # ---- seeing -----------------------------------------------------------------------------
+
+    def stored(self, receipt_id: str) -> StoredReceipt:
+        return self.parts.store.read(lambda db: receipts.find(db, receipt_id))
+
+    def queued(self) -> int:
+        """In the buffer of 200."""
+        return self.parts.store.read(receipts.count_queued)
+
+    def fn_receipts(self) -> list[dict[str, Any]]:
+        """What the FN holds."""
+        return [one for one in self.printer.documents() if one["type"] == "receipt"]
+
+    def get(self, path: str, language: str = "ru") -> Seen:
+        """Ask the API over its own application, without a socket."""
+        return asyncio.run(self._ask("GET", path, language))
+
+    def lines(self, *names: str) -> list[dict[str, Any]]:
+        """What was logged under these names."""
+        found = [json.loads(line) for line in self._log.getvalue().splitlines()]
+        return [line for line in found if line["event"] in names]
+
+    async def _ask(self, method: str, path: str, language: str) -> Seen:
+        route, _, query = path.partition("?")
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": route,
+            "raw_path": route.encode(),
+            "root_path": "",
+            "query_string": query.encode(),
+            "headers": [(b"host", b"localhost"), (b"accept-language", language.encode())],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 1),
+        }
+        sent: list[Mapping[str, Any]] = []
+
+        async def receive() -> Mapping[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Mapping[str, Any]) -> None:
+            sent.append(message)
+
+        await self._api.behind(Listener.SOCKET)(scope, receive, send)  # type: ignore[arg-type]
+        body = b"".join(message.get("body", b"") for message in sent[1:])
+        return Seen(sent[0]["status"], json.loads(body))
