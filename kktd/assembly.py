@@ -194,6 +194,7 @@ class Assembly:
             breaker=self._breaker.snapshot,
             sync=self._sync_view,
             network=self.mode,
+            network_for_s=lambda: self._network.snapshot().for_s,
             delivery=_Control(self.delivery, self._breaker),
             metrics=self._metrics,
             version=__version__,

@@ -9,6 +9,7 @@ from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
 from kktd.api.idempotency import once
 from kktd.api.messages import Language, sentence
+from kktd.api.mode_message import mode_sentence
 from kktd.api.receipts import parse_optional
 from kktd.api.schemas import SyncBody, parse
 from kktd.api.snapshot import Snapshot, take
@@ -53,6 +54,7 @@ def _status(seen: Snapshot, language: Language) -> dict[str, Any]:
         "held": buffer.held,
         "oldest_receipt": oldest,
         "network_status": seen.network,
+        "network_message": mode_sentence(seen.network, seen.network_for_s, buffer.queued, language),
         "circuit_state": seen.circuit.state,
         "last_sync": last_sync,
         "dlq_size": seen.reading.dlq,

@@ -25,6 +25,7 @@ class Snapshot:
     circuit: Circuit
     sync: SyncView
     network: NetworkMode
+    network_for_s: float
     disk_failed: bool
     capacity_reminder: bool
     obstacle: str | None
@@ -53,6 +54,7 @@ def take(till: Till) -> Snapshot:
         circuit=till.breaker(),
         sync=till.sync(),
         network=till.network(),
+        network_for_s=till.network_for_s(),
         disk_failed=till.store.failed is not None,
         capacity_reminder=till.capacity_reminder(),
         obstacle=_obstacle(till, reading, lane),

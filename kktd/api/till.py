@@ -69,5 +69,6 @@ class Till:
     metrics: Metrics
     version: str
     workers: Callable[[], Mapping[str, bool]] = field(default=_no_workers)  # name -> on time
+    network_for_s: Callable[[], float] = field(default=lambda: 0.0)  # in its present mode
     ready: Callable[[], bool] = field(default=lambda: True)  # recovery is over, workers run
     capacity_reminder: Callable[[], bool] = field(default=lambda: False)  # raised for long
