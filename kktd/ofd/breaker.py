@@ -8,13 +8,22 @@ of opening is kept on the monotonic one.
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import pybreaker
+# pybreaker loads redis where it is installed, for a storage that is not used here: it would cost
+# every till the time and memory of a library that only a configured lock needs.
+if "redis" not in sys.modules:
+    sys.modules["redis"] = None  # type: ignore[assignment]  # «not there», says the import system
+    import pybreaker
+
+    del sys.modules["redis"]
+else:
+    import pybreaker
 
 from kktd import log
 from kktd.clock import Clock
