@@ -3,7 +3,7 @@
 set -euo pipefail
 
 readonly python=.venv/bin/python
-readonly suites=(unit property contract rig crash hil)
+readonly suites=(unit property contract rig crash acceptance hil)
 
 die() { printf 'build.sh: %s\n' "$1" >&2; exit 1; }
 

@@ -68,6 +68,7 @@ def _alerts(seen: Snapshot, language: Language) -> list[dict[str, str]]:
     found: list[tuple[bool, str, str]] = [
         (percent >= 100, "P1", "BUFFER_FULL"),
         (seen.disk_failed, "P1", "DISK_FULL"),
+        (seen.lane.fn_ended is not None, "P1", (seen.lane.fn_ended or "").upper()),
         (unsent_s > 20 * DAY_S, "P1", "unsent_20_days"),
         (seen.sync.stopped_reason is not None, "P1", "ofd_stopped"),
         (90 <= percent < 100, "P2", "buffer_90"),

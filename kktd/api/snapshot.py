@@ -72,6 +72,8 @@ def _obstacle(till: Till, reading: Reading, lane: LaneHealth) -> str | None:
         return "MAINTENANCE"
     if reading.buffer.queued >= settings.buffer.capacity:
         return "BUFFER_FULL"
+    if lane.fn_ended is not None:
+        return lane.fn_ended.upper()
     waiting = reading.buffer.waiting_for_printer
     if not lane.ready and waiting >= settings.printer.max_unprinted:
         return "PRINTER_UNAVAILABLE"

@@ -14,6 +14,8 @@ from kktd.clock import Clock, HybridClock
 from kktd.errors import (
     BufferFull,
     DoubtOpen,
+    FnExpired,
+    FnFull,
     PrinterUnavailable,
     ShiftClosed,
     ShiftExpired,
@@ -145,7 +147,7 @@ class Desk:
         if not testing:
             pause.check(db, now_s)
         count = receipts.count_buffer(db)
-        self._check_may_sell(receipt.pos_id, count)
+        self._check_may_sell(receipt.pos_id, count, testing=testing)
         if receipt.type is ReceiptType.REFUND:
             receipt = refunds.admit(db, receipt, Odoo.AWAY, supervised=supervised)
         stamp = self._hlc.tick()
@@ -170,7 +172,7 @@ class Desk:
             return
         receipts.begin_printing(db, receipt.id, intent, now_s)
 
-    def _check_may_sell(self, pos_id: str, count: BufferCount) -> None:
+    def _check_may_sell(self, pos_id: str, count: BufferCount, *, testing: bool) -> None:
         if self._closing:
             raise ShuttingDown("the till is shutting down")
         if pos_id not in self.rules.pos_ids:
@@ -181,6 +183,9 @@ class Desk:
                 "the buffer is full", queued=count.queued, capacity=self.rules.capacity
             )
         health = self._health()
+        if health.fn_ended and not testing:
+            ended = FnExpired if health.fn_ended == "fn_expired" else FnFull
+            raise ended("the FN signs no more documents", fn=health.status and health.status.fn)
         if not health.ready and count.waiting_for_printer >= self.rules.max_unprinted:
             raise PrinterUnavailable(
                 "receipts already wait for the printer",

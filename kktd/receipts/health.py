@@ -15,6 +15,7 @@ from kktd.printers.base import FiscalPrinter, Paper, PrinterIdentity, PrinterSta
 from kktd.receipts.answers import problem_of
 
 STATUS_MS: Final = 4_000
+FN_ENDED: Final = frozenset({"fn_full", "fn_expired"})  # remedies, printers/remedies.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class LaneHealth:
 
     `ready`: the printer answered and takes documents.  `remedy` names the sentence that says what a
     person should do, None when nothing.  `since_s` is the wall clock of the last change of `ready`.
+    `fn_ended` is the remedy of an FN that signs nothing more: only another one sells.
     """
 
     ready: bool
@@ -31,6 +33,7 @@ class LaneHealth:
     status: PrinterStatus | None = None
     identity: PrinterIdentity | None = None
     device_code: int | None = None
+    fn_ended: str | None = None
 
 
 class PrinterWatch:
@@ -47,11 +50,15 @@ class PrinterWatch:
         self._printer = printer
         self._clock = clock
         self.read_at_s = -1e9  # monotonic
+        self._fn_read: str | None = None
         self.health = LaneHealth(ready=False, remedy="printer_away", since_s=clock.wall_s())
 
     def status(self) -> PrinterStatus:
         """One reading; raises what the printer raises."""
         status = self._printer.status(Deadline.after_ms(self._clock, STATUS_MS))
+        if self._fn_read != status.fn:
+            self._fn_read = status.fn
+            self.health = replace(self.health, fn_ended=None)
         self.read_at_s = self._clock.monotonic_s()
         self._status_read(status)
         if status.paper is Paper.OUT:
@@ -66,7 +73,12 @@ class PrinterWatch:
         status = self.health.status
         if status is not None and status.fn == document.fn:
             status = replace(status, last_fd=document.fd, receipt_no=document.receipt_no)
-            self.health = replace(self.health, status=status)
+            self.health = replace(self.health, status=status, fn_ended=None)
+
+    def note_refusal(self, remedy: str | None) -> None:
+        """A document was refused for good; if for the FN's end, so will be the next."""
+        if remedy in FN_ENDED:
+            self.health = replace(self.health, fn_ended=remedy)
 
     def forget_status(self) -> None:
         """The shift changed: what was read before is no longer so."""

@@ -68,6 +68,7 @@ class Saga:
             return
         except Refused as error:
             log.event(Event.KKT_PRINT_REFUSED, receipt_id=stored.id, facts=problem_of(error))
+            self._watch.note_refusal(problem_of(error)["remedy"])
             self._tell(stored, self._books.refuse(stored, error))
             return
         except (Unreachable, NotReady) as error:
