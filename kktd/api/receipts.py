@@ -26,7 +26,8 @@ async def create(call: Call) -> Answer:
     supervised, testing = role.covers(Role.SUPERVISOR), role.covers(Role.ENGINEER)
 
     def accept() -> Ticket:
-        receipt = receipt_from(parse_json(body), call.till.settings().tax_system)
+        settings = call.till.settings()
+        receipt = receipt_from(parse_json(body), settings.tax_system, settings.printer.ffd)
         pos_ids.append(receipt.pos_id)
         return call.till.desk.accept(receipt, key, digest, supervised=supervised, testing=testing)
 

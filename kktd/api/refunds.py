@@ -13,7 +13,8 @@ from pydantic_core import PydanticCustomError
 
 from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
-from kktd.api.schemas import MAX_FD, Body, ReceiptKey, parse
+from kktd.api.schemas import Body, parse
+from kktd.api.values import MAX_FD, ReceiptKey
 from kktd.errors import Invalid
 from kktd.model.receipt import DocumentNumbers, Original, ReceiptId
 from kktd.receipts.answers import Answer

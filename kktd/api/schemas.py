@@ -5,149 +5,66 @@ Names are the API's (docs/api.md); what comes out is the model's.  Tags: [FFD].
 
 from __future__ import annotations
 
-import re
+import datetime
 from collections.abc import Mapping
-from decimal import Decimal
-from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainValidator, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from kktd.api.document_size import DOCUMENT_BYTES_MAX, estimate_bytes
+from kktd.api.values import (
+    EMAIL,
+    FN,
+    FP,
+    INN,
+    MAX_ID,
+    MAX_MARK,
+    MAX_MINUTES,
+    MAX_NOTE,
+    MAX_ORDER,
+    MAX_PAYMENTS,
+    MAX_REASON,
+    PHONE,
+    SUBJECTS,
+    Identifier,
+    Method,
+    Money,
+    Quantity,
+    ReceiptKey,
+    Vat,
+    day,
+    document_number,
+    names,
+    one_of,
+    positive_money,
+    text,
+)
 from kktd.errors import DocumentTooLong, Invalid, TooLarge
-from kktd.model.money import MAX_QUANTITY, QUANTITY_DECIMALS, Kopecks, kopecks_from_rubles
+from kktd.model.money import Kopecks
 from kktd.model.receipt import (
     MAX_CASHIER,
     MAX_CONTACT,
     MAX_LINES,
     MAX_NAME,
+    Basis,
     Cashier,
+    Correction,
     Customer,
     DocumentNumbers,
     Line,
     Measure,
     Original,
     Payment,
-    PaymentMethod,
     Receipt,
     ReceiptId,
     ReceiptType,
     Settlement,
+    Sign,
     Subject,
     TaxSystem,
-    VatRate,
     new_receipt_id,
 )
-
-MAX_ID: Final = 64  # pos_id, sku, names of tokens
-MAX_REASON: Final = 128
-MAX_PAYMENTS: Final = 20
-MAX_MARK: Final = 256
-MAX_FD: Final = 0xFFFF_FFFF  # tag 1040 has four bytes
-MAX_NOTE: Final = 500
-MAX_MINUTES: Final = 7 * 24 * 60
-
-_RUBLES: Final = re.compile(r"\d{1,9}(\.\d{1,2})?", re.ASCII)
-_QUANTITY: Final = re.compile(r"\d{1,9}(\.\d{1,6})?", re.ASCII)
-_INN: Final = re.compile(r"\d{10}|\d{12}", re.ASCII)
-_FN: Final = re.compile(r"\d{16}", re.ASCII)
-_FP: Final = re.compile(r"\d{1,10}", re.ASCII)
-_RECEIPT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
-_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-_PHONE: Final = re.compile(r"\+?\d[\d ()-]{3,}", re.ASCII)
-
-_MONEY_WANTED: Final = "rubles with at most two decimals"
-_SUM_WANTED: Final = "rubles above zero"
-_QUANTITY_WANTED: Final = "a quantity above zero with at most six decimals"
-
-
-# ---- values -------------------------------------------------------------------------------------
-
-
-def _number(value: object, form: re.Pattern[str], wanted: str) -> Decimal:
-    """A JSON number or its text; never a float, never true."""
-    if isinstance(value, str) and form.fullmatch(value):
-        return Decimal(value)
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return Decimal(value)
-    raise PydanticCustomError("number", wanted)
-
-
-def _money(value: object) -> Kopecks:
-    try:
-        return kopecks_from_rubles(_number(value, _RUBLES, _MONEY_WANTED))
-    except ValueError as error:
-        raise PydanticCustomError("number", _MONEY_WANTED) from error
-
-
-def _positive_money(value: object) -> Kopecks:
-    found = _money(value)
-    if not found:
-        raise PydanticCustomError("number", _SUM_WANTED)
-    return found
-
-
-def _quantity(value: object) -> Decimal:
-    found = _number(value, _QUANTITY, _QUANTITY_WANTED)
-    if not 0 < found <= MAX_QUANTITY or found != round(found, QUANTITY_DECIMALS):
-        raise PydanticCustomError("number", _QUANTITY_WANTED)
-    return found
-
-
-def _document_number(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_FD:
-        raise PydanticCustomError("number", "a document number is needed")
-    return value
-
-
-E_ = TypeVar("E_", bound=StrEnum | IntEnum)
-
-
-def _one_of(known: Mapping[str, E_]) -> PlainValidator:
-    def choose(value: object) -> E_:
-        found = known.get(value) if isinstance(value, str) else None
-        if found is None:
-            raise PydanticCustomError(
-                "name", "not one of the known names", {"known": ", ".join(known)}
-            )
-        return found
-
-    return PlainValidator(choose)
-
-
-def _names(kind: type[IntEnum]) -> dict[str, Any]:
-    """Members by their lower-case names."""
-    return {member.name.lower(): member for member in kind}
-
-
-def _text(form: re.Pattern[str] | None, limit: int, complaint: str) -> PlainValidator:
-    """Text of at most `limit` letters; without a form it must show something."""
-
-    def check(value: object) -> str:
-        if not isinstance(value, str):
-            raise PydanticCustomError("text", "not text")
-        if len(value) > limit:
-            raise PydanticCustomError("too_long", "too long", {"limit": limit})
-        if not (form.fullmatch(value) if form else value.strip()):
-            raise PydanticCustomError("text", complaint)
-        return value
-
-    return PlainValidator(check)
-
-
-# «work» is what contract 1.2 calls a job, the hyphen how some ОФД spell it.
-_SUBJECTS: Final = _names(Subject) | {
-    "work": Subject.JOB,
-    "non-operating_gain": Subject.NON_OPERATING_GAIN,
-}
-
-Money = Annotated[Kopecks, PlainValidator(_money)]
-Quantity = Annotated[Decimal, PlainValidator(_quantity)]
-ReceiptKey = Annotated[str, _text(_RECEIPT_ID, 36, "not a receipt id")]
-Identifier = Annotated[str, _text(None, MAX_ID, "empty")]
-Vat = Annotated[VatRate, _one_of({rate.value: rate for rate in VatRate})]
-Method = Annotated[PaymentMethod, _one_of({one.value: one for one in PaymentMethod})]
 
 
 class Body(BaseModel):
@@ -164,29 +81,29 @@ class Nothing(Body):
 
 
 class CashierBody(Body):
-    name: Annotated[str, _text(None, MAX_CASHIER, "empty")]  # tag 1021
-    inn: Annotated[str, _text(_INN, 12, "not an INN")] | None = None  # tag 1203
+    name: Annotated[str, text(None, MAX_CASHIER, "empty")]  # tag 1021
+    inn: Annotated[str, text(INN, 12, "not an INN")] | None = None  # tag 1203
 
     def to_model(self) -> Cashier:
         return Cashier(self.name, self.inn)
 
 
 class CustomerBody(Body):
-    email: Annotated[str, _text(_EMAIL, MAX_CONTACT, "not an e-mail address")] | None = None
-    phone: Annotated[str, _text(_PHONE, MAX_CONTACT, "not a phone number")] | None = None
+    email: Annotated[str, text(EMAIL, MAX_CONTACT, "not an e-mail address")] | None = None
+    phone: Annotated[str, text(PHONE, MAX_CONTACT, "not a phone number")] | None = None
 
 
 class ItemBody(Body):
-    name: Annotated[str, _text(None, MAX_NAME, "empty")]  # tag 1030
+    name: Annotated[str, text(None, MAX_NAME, "empty")]  # tag 1030
     qty: Quantity
     price: Money
     vat: Vat
     discount: Money = Kopecks(0)
     sku: Identifier | None = None
-    mark_code: Annotated[str, _text(None, MAX_MARK, "empty")] | None = None
-    subject: Annotated[Subject, _one_of(_SUBJECTS)] = Subject.COMMODITY
-    method: Annotated[Settlement, _one_of(_names(Settlement))] = Settlement.FULL_PAYMENT
-    measure: Annotated[Measure, _one_of(_names(Measure))] = Measure.PIECE
+    mark_code: Annotated[str, text(None, MAX_MARK, "empty")] | None = None
+    subject: Annotated[Subject, one_of(SUBJECTS)] = Subject.COMMODITY
+    method: Annotated[Settlement, one_of(names(Settlement))] = Settlement.FULL_PAYMENT
+    measure: Annotated[Measure, one_of(names(Measure))] = Measure.PIECE
 
     def to_model(self) -> Line:
         return Line(
@@ -210,26 +127,40 @@ class PaymentBody(Body):
 class OriginalBody(Body):
     """What stands on the paper of the receipt that is taken back."""
 
-    fn: Annotated[str, _text(_FN, 16, "16 digits are needed")]
-    fd: Annotated[int, PlainValidator(_document_number)]
-    fp: Annotated[str, _text(_FP, 10, "up to 10 digits are needed")]
+    fn: Annotated[str, text(FN, 16, "16 digits are needed")]
+    fd: Annotated[int, PlainValidator(document_number)]
+    fp: Annotated[str, text(FP, 10, "up to 10 digits are needed")]
 
     def to_model(self) -> DocumentNumbers:
         return DocumentNumbers(self.fn, self.fd, self.fp.lstrip("0") or "0")
 
 
+class CorrectionBody(Body):
+    """What is corrected: tags 1054, 1173, 1178, 1179."""
+
+    sign: Annotated[Sign, one_of({"sale": Sign.SALE, "refund": Sign.SALE_REFUND})]
+    basis: Annotated[Basis, one_of(names(Basis))]
+    date: Annotated[datetime.date, PlainValidator(day)]
+    number: Annotated[str, text(None, MAX_ORDER, "empty")] | None = None
+
+    def to_model(self) -> Correction:
+        return Correction(self.sign, self.basis, self.date, self.number)
+
+
 class ReceiptBody(Body):
-    """POST /v1/kkt/receipt, a sale or a refund.  There is no sum: it is computed."""
+    """POST /v1/kkt/receipt.  There is no sum: it is computed, for a correction without items from
+    what was paid."""
 
     pos_id: Identifier
-    type: Annotated[ReceiptType, _one_of({one.value: one for one in ReceiptType})]
-    items: Annotated[list[ItemBody], Field(min_length=1, max_length=MAX_LINES), FailFast()]
+    type: Annotated[ReceiptType, one_of({one.value: one for one in ReceiptType})]
+    items: Annotated[list[ItemBody], Field(max_length=MAX_LINES), FailFast()] = []
     payments: Annotated[list[PaymentBody], Field(min_length=1, max_length=MAX_PAYMENTS), FailFast()]
     cashier: CashierBody
     customer: CustomerBody | None = None
-    tax_system: Annotated[TaxSystem, _one_of(_names(TaxSystem))] | None = None
+    tax_system: Annotated[TaxSystem, one_of(names(TaxSystem))] | None = None
     original_receipt_id: ReceiptKey | None = None
     original: OriginalBody | None = None
+    correction: CorrectionBody | None = None
 
 
 class ShiftBody(Body):
@@ -242,8 +173,8 @@ class ShiftBody(Body):
 class CashBody(Body):
     """Cash in and out."""
 
-    amount: Annotated[Kopecks, PlainValidator(_positive_money)]
-    reason: Annotated[str, _text(None, MAX_REASON, "empty")]
+    amount: Annotated[Kopecks, PlainValidator(positive_money)]
+    reason: Annotated[str, text(None, MAX_REASON, "empty")]
     cashier: CashierBody | None = None
     pos_id: Identifier | None = None
 
@@ -264,12 +195,12 @@ class RetryBody(Body):
 
 
 class ResolveBody(Body):
-    note: Annotated[str, _text(None, MAX_NOTE, "empty")]
+    note: Annotated[str, text(None, MAX_NOTE, "empty")]
     resolved_by: Identifier | None = None
 
 
 class MaintenanceBody(Body):
-    reason: Annotated[str, _text(None, MAX_NOTE, "empty")]
+    reason: Annotated[str, text(None, MAX_NOTE, "empty")]
     estimated_duration_minutes: Annotated[int, Field(ge=1, le=MAX_MINUTES)]
 
 
@@ -290,11 +221,10 @@ def parse(kind: type[B], data: dict[str, Any]) -> B:
         raise _as_invalid(first) from error
 
 
-def receipt_from(data: dict[str, Any], default_tax_system: TaxSystem) -> Receipt:
+def receipt_from(data: dict[str, Any], default_tax_system: TaxSystem, ffd: str = "1.05") -> Receipt:
     """A new receipt; raises Invalid, TooLarge, DocumentTooLong."""
-    if data.get("type") == ReceiptType.CORRECTION:
-        raise Invalid("not offered yet", field="type")
     body = parse(ReceiptBody, data)
+    _check_correction(body, ffd)
     for index, item in enumerate(body.items):
         if item.mark_code is not None:
             # Without the checks of marking law the item may not be sold at all.
@@ -309,6 +239,7 @@ def receipt_from(data: dict[str, Any], default_tax_system: TaxSystem) -> Receipt
         tax_system=body.tax_system or default_tax_system,
         customer=Customer(body.customer.email, body.customer.phone) if body.customer else None,
         original=_original_of(body),
+        correction=body.correction.to_model() if body.correction else None,
     )
     size = estimate_bytes(receipt)
     if size > DOCUMENT_BYTES_MAX:
@@ -316,6 +247,22 @@ def receipt_from(data: dict[str, Any], default_tax_system: TaxSystem) -> Receipt
             "split the receipt", estimated_bytes=size, limit_bytes=DOCUMENT_BYTES_MAX
         )
     return receipt
+
+
+def _check_correction(body: ReceiptBody, ffd: str) -> None:
+    """Raises Invalid for what this format of documents cannot say ([FFD] 3.6, 10)."""
+    correction = body.correction
+    if (correction is None) == (body.type is ReceiptType.CORRECTION):
+        wanted = "a correction says what it corrects" if correction is None else "not a correction"
+        raise Invalid(wanted, field="correction")
+    if not body.items and (correction is None or ffd != "1.05"):
+        raise Invalid("empty", field="items")
+    if correction is None:
+        return
+    if correction.sign is Sign.SALE_REFUND and ffd == "1.05":
+        raise Invalid("FFD 1.05 undoes a sale by a refund", field="correction.sign")
+    if (correction.number is None) != (correction.basis is Basis.SELF):
+        raise Invalid("an order of the tax office has a number", field="correction.number")
 
 
 def _original_of(body: ReceiptBody) -> Original | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from kktd.model.fiscal import FiscalDocument
 from kktd.model.money import Kopecks
 from kktd.model.receipt import (
+    Basis,
     Cashier,
+    Correction,
     Customer,
     DocumentNumbers,
     Line,
@@ -55,6 +57,7 @@ def dump_receipt(receipt: Receipt) -> str:
             "customer": receipt.customer
             and {"email": receipt.customer.email, "phone": receipt.customer.phone},
             **_original_as_json(receipt.original),
+            **_correction_as_json(receipt.correction),
         },
         ensure_ascii=False,
         separators=(",", ":"),
@@ -90,6 +93,7 @@ def load_receipt(receipt_id: ReceiptId, text: str) -> Receipt:
         tax_system=TaxSystem(data["tax_system"]) if data["tax_system"] else None,
         customer=Customer(**customer) if customer else None,
         original=_load_original(data.get("original")),
+        correction=_load_correction(data.get("correction")),
     )
 
 
@@ -108,6 +112,30 @@ def _load_original(data: dict[str, Any] | None) -> Original | None:
     has_numbers = "fn" in data
     document = DocumentNumbers(data["fn"], data["fd"], data["fp"]) if has_numbers else None
     return Original(data["receipt_id"], document)
+
+
+def _correction_as_json(correction: Correction | None) -> dict[str, dict[str, object]]:
+    if correction is None:
+        return {}
+    return {
+        "correction": {
+            "sign": correction.sign,
+            "basis": correction.basis,
+            "date": correction.date.isoformat(),
+            "number": correction.number,
+        }
+    }
+
+
+def _load_correction(data: dict[str, Any] | None) -> Correction | None:
+    if data is None:
+        return None
+    return Correction(
+        Sign(data["sign"]),
+        Basis(data["basis"]),
+        date.fromisoformat(data["date"]),
+        data["number"],
+    )
 
 
 def dump_document(document: FiscalDocument) -> str:

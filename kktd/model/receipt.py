@@ -6,7 +6,9 @@ Values and their tags: [FFD] enumerations; the names are those of [OFD-REST] 2.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Final, NewType
@@ -220,6 +222,23 @@ class Original:
     document: DocumentNumbers | None = None
 
 
+class Basis(IntEnum):
+    """Tag 1173, why a settlement is corrected."""
+
+    SELF = 0
+    ORDER = 1  # of the tax office
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Tags 1054, 1173, 1174: a settlement of `date` that no till registered, or a wrong one."""
+
+    sign: Sign
+    basis: Basis
+    date: date  # of that settlement
+    number: str | None = None  # of the tax office's order
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What the customer agreed to.  Raises Invalid if the sums do not fit one another."""
@@ -233,9 +252,14 @@ class Receipt:
     tax_system: TaxSystem | None = None
     customer: Customer | None = None
     original: Original | None = None  # of a refund
+    correction: Correction | None = None  # what it corrects; without lines its sum is what was paid
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.lines) <= MAX_LINES:
+        if (self.correction is not None) != (self.type is ReceiptType.CORRECTION):
+            raise Invalid("a correction, and nothing else, says what it corrects", field="type")
+        if not self.lines and self.correction is not None and self.total > 0:
+            pass  # FFD 1.05 knows only its sums
+        elif not 1 <= len(self.lines) <= MAX_LINES:
             raise Invalid(f"not 1 to {MAX_LINES} lines", field="items")
         for index, line in enumerate(self.lines):
             _check_line(line, f"items[{index}]")
@@ -248,16 +272,26 @@ class Receipt:
             raise Invalid("paid less than the total", field="payments", total_kopecks=self.total)
         if self.change > self.tendered(PaymentMethod.CASH):
             raise Invalid("change is given from cash only", field="payments")
-        if self.change and self.type is ReceiptType.REFUND:
-            raise Invalid("a refund gives no change", field="payments", total_kopecks=self.total)
+        if self.change and self.type is not ReceiptType.SALE:
+            raise Invalid("only a sale gives change", field="payments", total_kopecks=self.total)
 
     @property
     def sign(self) -> Sign:
+        if self.correction is not None:
+            return self.correction.sign
         return Sign.SALE_REFUND if self.type is ReceiptType.REFUND else Sign.SALE
 
     @property
+    def gives_back(self) -> bool:
+        """Whether money goes out of the drawer."""
+        return self.sign in (Sign.SALE_REFUND, Sign.BUY)
+
+    @property
     def total(self) -> Kopecks:
-        return Kopecks(sum(line.total for line in self.lines))
+        sums: Iterable[int] = (line.total for line in self.lines)
+        if self.correction is not None and not self.lines:
+            sums = (payment.amount for payment in self.payments)
+        return Kopecks(sum(sums))
 
     @property
     def change(self) -> Kopecks:

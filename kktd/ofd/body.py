@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo
 from kktd.model.fiscal import FiscalDocument
 from kktd.model.money import rubles
 from kktd.model.receipt import (
+    Basis,
     Line,
     PaymentMethod,
     Receipt,
     ReceiptType,
+    Sign,
     Subject,
     TaxSystem,
     VatRate,
@@ -97,6 +99,14 @@ def dump_body(receipt: Receipt, document: FiscalDocument, seller: Seller) -> byt
     if receipt.original and receipt.original.document:
         numbers = receipt.original.document
         body["refund_of"] = {"fn": numbers.fn, "fd": numbers.fd, "fp": numbers.fp}
+    if receipt.correction:
+        corrects = receipt.correction
+        body["correction"] = {
+            "sign": "sale" if corrects.sign is Sign.SALE else "refund",
+            "type": "self" if corrects.basis is Basis.SELF else "instruction",
+            "base_date": corrects.date.isoformat(),
+            **_without_none(base_number=corrects.number),
+        }
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 

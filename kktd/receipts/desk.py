@@ -150,6 +150,8 @@ class Desk:
         self._check_may_sell(receipt.pos_id, count, testing=testing)
         if receipt.type is ReceiptType.REFUND:
             receipt = refunds.admit(db, receipt, Odoo.AWAY, supervised=supervised)
+        elif receipt.gives_back:
+            refunds.check_cash(db, receipt)
         stamp = self._hlc.tick()
         receipts.accept(db, receipt, stamp, now_s)
         if key:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kktd.errors import NotFound
-from kktd.model.receipt import PaymentMethod, Receipt, ReceiptType
+from kktd.model.receipt import PaymentMethod, Receipt
 from kktd.store.connection import Db
 
 METHODS: Final = tuple(PaymentMethod)
@@ -103,7 +103,7 @@ def close_shift(db: Db, fn: str, shift_number: int, now_s: int) -> None:
 
 def book_receipt(db: Db, session_id: str, receipt: Receipt, now_s: int) -> None:
     """Add every tender where it belongs: one transaction row and one balance each."""
-    refund = receipt.type is ReceiptType.REFUND
+    refund = receipt.gives_back
     factor = -1 if refund else 1
     for method in METHODS:
         amount = factor * receipt.applied(method)

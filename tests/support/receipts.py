@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from kktd.model.money import Kopecks
 from kktd.model.receipt import (
+    Basis,
     Cashier,
+    Correction,
     DocumentNumbers,
     Line,
     Original,
@@ -16,12 +19,14 @@ from kktd.model.receipt import (
     PaymentMethod,
     Receipt,
     ReceiptType,
+    Sign,
     TaxSystem,
     VatRate,
     new_receipt_id,
 )
 
 PAPER: Final = Original(document=DocumentNumbers("9999078900000001", 17, "1060838650"))
+OMITTED: Final = Correction(Sign.SALE, Basis.SELF, date(2026, 3, 1))
 CASHIER: Final = Cashier("Иванова А. П.", "123456789047")
 
 
@@ -52,6 +57,27 @@ def a_receipt(
         cashier=CASHIER,
         tax_system=TaxSystem.OSN,
         original=PAPER if type is ReceiptType.REFUND else None,
+        correction=OMITTED if type is ReceiptType.CORRECTION else None,
+    )
+
+
+def a_correction(
+    *lines: Line,
+    payments: dict[PaymentMethod, int] | None = None,
+    sign: Sign = Sign.SALE,
+    order: str | None = None,
+) -> Receipt:
+    """Of a settlement of yesterday; of what was paid where there are no lines."""
+    tenders = payments or {PaymentMethod.CARD: sum(line.total for line in lines)}
+    return Receipt(
+        id=new_receipt_id(),
+        pos_id="POS-001",
+        type=ReceiptType.CORRECTION,
+        lines=lines,
+        payments=tuple(Payment(method, Kopecks(sum_)) for method, sum_ in tenders.items()),
+        cashier=CASHIER,
+        tax_system=TaxSystem.OSN,
+        correction=Correction(sign, Basis.ORDER if order else Basis.SELF, date(2026, 3, 1), order),
     )
 
 

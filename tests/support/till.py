@@ -47,6 +47,7 @@ class TillBench:
         max_unprinted: int = 10,
         hangs_up: bool = True,
         protocol: str = "auto",
+        ffd: str = "1.05",
     ) -> None:
         self.clock = VirtualClock()
         self.faults = Faults()
@@ -57,6 +58,7 @@ class TillBench:
         self._rules = DeskRules((POS_ID,), capacity, max_unprinted, open_shift_on_sale=True)
         self._hangs_up = hangs_up
         self._protocol = protocol
+        self._ffd = ffd
         self.registered = 0
         self._start()
 
@@ -70,7 +72,9 @@ class TillBench:
         self.waiters, handover = Waiters(), Handover()
         hlc = HybridClock(self.clock, self.store.read(receipts.highest_stamp))
         self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
-        driver = ShtrihPrinter(self.port, self.clock, PrinterSettings(protocol=self._protocol))
+        driver = ShtrihPrinter(
+            self.port, self.clock, PrinterSettings(protocol=self._protocol, ffd=self._ffd)
+        )
         self.lane = Lane(
             driver,
             self.store,

@@ -239,6 +239,11 @@ def closed_receipt(answer: bytes) -> ClosedReceipt:
     return ClosedReceipt(fd=_number(answer, 8, 4), fp=_number(answer, 12, 4))
 
 
+def corrected(answer: bytes) -> ClosedReceipt:
+    """FF4Ah: receipt number at 3, document number at 5, sign at 9."""
+    return ClosedReceipt(fd=_number(answer, 5, 4), fp=_number(answer, 9, 4))
+
+
 def found_document(answer: bytes, fd: int) -> FoundDocument:
     """FF0Ah for document `fd`; the tail is read by the document's type, extra bytes are ignored."""
     kind = DOCUMENT_TYPES.get(answer[3])

@@ -66,6 +66,10 @@ CLOSE_RECEIPT: Final = Command(
     "close receipt", b"\xff\x45", 30_000, True, False, 16, "[SHTRIH] FF45h"
 )
 OPERATION: Final = Command("operation", b"\xff\x46", 30_000, False, False, 3, "[SHTRIH] FF46h")
+BEGIN_CORRECTION: Final = Command(
+    "begin correction", b"\xff\x35", 30_000, False, False, 3, "[SHTRIH] FF35h"
+)
+CORRECTION: Final = Command("correction", b"\xff\x4a", 30_000, True, False, 13, "[SHTRIH] FF4Ah")
 LINE_TLV: Final = Command("TLV of a line", b"\xff\x4d", 30_000, False, False, 3, "[SHTRIH] FF4Dh")
 
 COMMANDS: Final = (
@@ -98,5 +102,7 @@ COMMANDS: Final = (
     BEGIN_SHIFT_CLOSE,
     CLOSE_RECEIPT,
     OPERATION,
+    BEGIN_CORRECTION,
+    CORRECTION,
     LINE_TLV,
 )

@@ -27,7 +27,6 @@ from kktd.printers.shtrih.commands import (
     CANCEL_RECEIPT,
     CASH_IN,
     CASH_OUT,
-    CLOSE_RECEIPT,
     CLOSE_SHIFT,
     CONTINUE_PRINT,
     DEVICE_TYPE,
@@ -127,9 +126,9 @@ class ShtrihPrinter:
             except FAILURES:
                 self._abandon(by)
                 raise
-            answer = self._make(CLOSE_RECEIPT, planned.closing, before, by)
+            answer = self._make(planned.command, planned.closing, before, by)
         with doubtful(before):
-            closed = answers.closed_receipt(answer)
+            closed = planned.closed(answer)
             found = self._archive.found(closed.fd, by)
             shift = self._shift_state(by)
             if closed.fd <= before.last_fd or found is None or found.fp != closed.fp:
@@ -263,10 +262,12 @@ class ShtrihPrinter:
         raise NotReady("ККТ не выходит из состояния ожидания", device_code=None, remedy="engineer")
 
     def _enter(self, planned: sale.Sale, by: Deadline) -> None:
-        """Everything before FF45h; the till's own subtotal proves that each line arrived."""
+        """Everything before the close; the till's own subtotal proves that each line arrived."""
         for _ in range(ENTRY_TRIES):
             for step in planned.steps:
                 self._session.call(step.command, by, step.parameters)
+            if not planned.has_lines:
+                return
             counted = answers.subtotal(self._session.call(SUBTOTAL, by))
             if counted == planned.total:
                 return

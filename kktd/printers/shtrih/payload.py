@@ -6,11 +6,11 @@ Numbers go least significant byte first, money in kopecks, text in cp1251.  Sour
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kktd.model.receipt import PaymentMethod, Settlement, Sign, Subject, VatRate
+from kktd.model.receipt import Basis, PaymentMethod, Settlement, Sign, Subject, VatRate
 from kktd.printers.shtrih.commands import Command
 from kktd.printers.shtrih.tlv import printable
 
@@ -23,6 +23,27 @@ DEPARTMENT: Final = 0  # [SHTRIH] FF46h: 0..16; kktd keeps no departments
 
 # 8Dh counts otherwise than FF46h and tag 1054: [SHTRIH] 7.1, mapping note
 RECEIPT_KIND: Final = {Sign.SALE: 0, Sign.BUY: 1, Sign.SALE_REFUND: 2, Sign.BUY_REFUND: 3}
+
+CORRECTS: Final = 0x80  # [SHTRIH] 8Dh: the receipt is a correction
+
+# [SHTRIH] 7.2, FF4Ah: places of the VAT sums.  The base rate has one place, 20 % or 22 %.
+VAT_PLACES: Final = (
+    (VatRate.V20, VatRate.V22),
+    (VatRate.V10,),
+    (VatRate.V0,),
+    (VatRate.NO_VAT,),
+    (VatRate.V20_120, VatRate.V22_122),
+    (VatRate.V10_110,),
+)
+VAT_PLACE: Final = {rate: place for place, rates in enumerate(VAT_PLACES) for rate in rates}
+VAT_PERCENT: Final = {
+    VatRate.V20: 20,
+    VatRate.V22: 22,
+    VatRate.V10: 10,
+    VatRate.V20_120: 20,
+    VatRate.V22_122: 22,
+    VatRate.V10_110: 10,
+}
 
 # [SHTRIH] 7.2: place of each tender among the sixteen
 PAYMENT_SLOT: Final = {
@@ -92,8 +113,30 @@ def cash(amount_kopecks: int) -> bytes:
     return unsigned(amount_kopecks, 5)
 
 
-def open_receipt(sign: Sign) -> bytes:
-    return unsigned(RECEIPT_KIND[sign], 1)
+def open_receipt(sign: Sign, *, corrects: bool = False) -> bytes:
+    return unsigned(RECEIPT_KIND[sign] | (CORRECTS if corrects else 0), 1)
+
+
+def correction(
+    basis: Basis,
+    sign: Sign,
+    total_kopecks: int,
+    applied_kopecks: Mapping[PaymentMethod, int],
+    vat_kopecks: Sequence[int],
+    tax_system: int,
+) -> bytes:
+    """Parameters of FF4Ah: tenders in the order of the tags, VAT by `VAT_PLACES`."""
+    tenders = (applied_kopecks.get(method, 0) for method in PaymentMethod)
+    return b"".join(
+        (
+            unsigned(basis, 1),
+            unsigned(sign, 1),
+            unsigned(total_kopecks, 5),
+            *(unsigned(kopecks, 5) for kopecks in tenders),
+            *(unsigned(kopecks, 5) for kopecks in vat_kopecks),
+            unsigned(tax_system, 1),
+        )
+    )
 
 
 def operation(sign: Sign, line: Operation, vat_byte: Mapping[VatRate, int]) -> bytes:

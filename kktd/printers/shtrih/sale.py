@@ -5,15 +5,33 @@ Source: [SHTRIH] 7.1, 7.2, 7.6, 13; [FFD] 3.3, 3.4, 3.15, 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from kktd.model.money import QUANTITY_DECIMALS, Kopecks
-from kktd.model.receipt import Cashier, Line, PaymentMethod, Receipt, ReceiptType
-from kktd.printers.shtrih import payload, tlv
-from kktd.printers.shtrih.commands import LINE_TLV, OPEN_RECEIPT, OPERATION, SEND_TLV, Command
+from kktd.model.receipt import (
+    Basis,
+    Cashier,
+    Correction,
+    Line,
+    PaymentMethod,
+    Receipt,
+    VatRate,
+)
+from kktd.printers.shtrih import answers, payload, tlv
+from kktd.printers.shtrih.commands import (
+    BEGIN_CORRECTION,
+    CLOSE_RECEIPT,
+    CORRECTION,
+    LINE_TLV,
+    OPEN_RECEIPT,
+    OPERATION,
+    SEND_TLV,
+    Command,
+)
 
 MARK_NAME: Final = "kktd"  # 1085; 1084 needs both of its parts
 TAG_CONTACT: Final = 1008
@@ -29,6 +47,16 @@ INN_BYTES: Final = 12
 CONTACT_BYTES_MAX: Final = 64
 RECEIPT_PROP_BYTES_MAX: Final = 16
 MARK_BYTES_MAX: Final = 200  # 1086 takes 256, the command 250 with all heads
+TAG_CORRECTION_TYPE: Final = 1173
+TAG_BASIS: Final = 1174
+TAG_BASIS_NAME: Final = 1177
+TAG_BASIS_DATE: Final = 1178
+TAG_ORDER_NUMBER: Final = 1179
+BASIS_BYTES_MAX: Final = 200  # 1177 takes 256, the command 250 with all heads
+ORDER_BYTES_MAX: Final = 32
+BASIS_NAMES: Final = {Basis.SELF: "Самостоятельно", Basis.ORDER: "По предписанию"}
+NO_NUMBER: Final = "б/н"
+FFD_1_05: Final = "1.05"
 FFD_1_2: Final = "1.2"
 
 
@@ -53,29 +81,90 @@ class Sale:
     """Everything up to the close, and the close itself."""
 
     steps: tuple[Step, ...]
-    closing: bytes  # parameters of FF45h
+    closing: bytes  # parameters of `command`
     total: Kopecks
+    has_lines: bool = True  # the till counts a subtotal of them
+    command: Command = CLOSE_RECEIPT
+    closed: Callable[[bytes], answers.ClosedReceipt] = answers.closed_receipt
 
 
 def plan(receipt: Receipt, mark: str | None, model: int, ffd: str) -> Sale:
     """The commands for `receipt`; raises Unprintable before anything is sent."""
-    if receipt.type is ReceiptType.CORRECTION:
-        raise Unprintable("corrections need their basis", "engineer")
+    if receipt.correction is not None and ffd != FFD_1_2:
+        return _plan_correction(receipt, receipt.correction, mark)
     vat_byte = payload.VAT_BYTE_NANO if model in payload.NANO_MODELS else payload.VAT_BYTE
     try:
-        steps = [Step(OPEN_RECEIPT, payload.open_receipt(receipt.sign))]
+        corrects = receipt.correction is not None
+        steps = [Step(OPEN_RECEIPT, payload.open_receipt(receipt.sign, corrects=corrects))]
         for line in receipt.lines:
             for operation in operations(line):
                 data = payload.operation(receipt.sign, operation, vat_byte)
                 steps.append(Step(OPERATION, data))
                 if ffd == FFD_1_2:
                     steps.append(Step(LINE_TLV, tlv.byte(TAG_MEASURE, line.measure).encoded()))
-        steps += [Step(SEND_TLV, block) for block in blocks(receipt_tags(receipt, mark))]
+        tags = receipt_tags(receipt, mark)
+        if receipt.correction is not None:
+            tags += correction_tags(receipt.correction, ffd)
+        steps += [Step(SEND_TLV, block) for block in blocks(tags)]
         tendered = {method: receipt.tendered(method) for method in PaymentMethod}
         closing = payload.close_receipt(tendered, receipt.tax_system or 0)
     except ValueError as error:
         raise Unprintable(str(error)) from error
     return Sale(tuple(steps), closing, receipt.total)
+
+
+def _plan_correction(receipt: Receipt, correction: Correction, mark: str | None) -> Sale:
+    """FFD 1.05: a document of sums alone, by commands of its own ([SHTRIH] 7.2)."""
+    try:
+        tags = [*receipt_tags(receipt, mark), *correction_tags(correction, FFD_1_05)]
+        steps = [Step(BEGIN_CORRECTION, b"")]
+        steps += [Step(SEND_TLV, block) for block in blocks(tags)]
+        closing = payload.correction(
+            correction.basis,
+            correction.sign,
+            receipt.total,
+            {method: receipt.applied(method) for method in PaymentMethod},
+            vat_sums(receipt.lines),
+            receipt.tax_system or 0,
+        )
+    except ValueError as error:
+        raise Unprintable(str(error)) from error
+    return Sale(tuple(steps), closing, receipt.total, False, CORRECTION, answers.corrected)
+
+
+def vat_sums(lines: Iterable[Line]) -> list[int]:
+    """The six sums of FF4Ah: tax at the base rate and 10 %, turnover at 0 % and without, and the
+    two calculated ones.  Raises ValueError for a rate that the command has no place for."""
+    turnover: dict[VatRate, int] = {}
+    for line in lines:
+        turnover[line.vat] = turnover.get(line.vat, 0) + line.total
+    sums = [0] * len(payload.VAT_PLACES)
+    for rate, kopecks in turnover.items():
+        place = payload.VAT_PLACE.get(rate)
+        if place is None:
+            raise ValueError(f"a correction of FFD 1.05 has no place for VAT {rate}")
+        percent = payload.VAT_PERCENT.get(rate)
+        tax = kopecks
+        if percent is not None:
+            exact = Decimal(kopecks) * percent / (100 + percent)
+            tax = int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+        sums[place] += tax
+    return sums
+
+
+def correction_tags(correction: Correction, ffd: str) -> list[tlv.Tlv]:
+    """1173 goes with FF4Ah itself, elsewhere as a tag; 1174 says what is corrected."""
+    midnight = datetime.combine(correction.date, time(), UTC)  # local time written as UTC: [FFD] 1
+    parts = [tlv.u32(TAG_BASIS_DATE, int(midnight.timestamp()))]
+    if ffd == FFD_1_05:  # both are asked for there, whatever the basis
+        parts.insert(0, tlv.string(TAG_BASIS_NAME, BASIS_NAMES[correction.basis], BASIS_BYTES_MAX))
+        parts.append(tlv.string(TAG_ORDER_NUMBER, correction.number or NO_NUMBER, ORDER_BYTES_MAX))
+    elif correction.number:
+        parts.append(tlv.string(TAG_ORDER_NUMBER, correction.number, ORDER_BYTES_MAX))
+    tags = [tlv.stlv(TAG_BASIS, parts)]
+    if ffd != FFD_1_05:
+        tags.insert(0, tlv.byte(TAG_CORRECTION_TYPE, correction.basis))
+    return tags
 
 
 def operations(line: Line) -> Iterator[payload.Operation]:

@@ -13,6 +13,7 @@ from tests.support.api import ORIGIN, SALE, ApiBench, item, sale
 
 LONG = "ы" * 100_000
 PAPER = {"fn": "9999078900000001", "fd": 17, "fp": "1060838650"}
+SELF = {"sign": "sale", "basis": "self", "date": "2026-03-01"}
 
 
 def _raw(replace: str, by: str) -> bytes:
@@ -136,9 +137,33 @@ INVALID: list[tuple[str, Any, str, str]] = [
         "change on a refund",
         sale(type="refund", original=PAPER, payments=[{"method": "cash", "amount": 200}]),
         "payments",
-        "a refund gives no change",
+        "only a sale gives change",
     ),
-    ("a correction", sale(type="correction", correction={}), "type", "not offered yet"),
+    (
+        "a correction of nothing",
+        sale(type="correction"),
+        "correction",
+        "a correction says what it corrects",
+    ),
+    ("a sale with a correction", sale(correction=SELF), "correction", "not a correction"),
+    (
+        "a sale undone by a correction of FFD 1.05",
+        sale(type="correction", correction=SELF | {"sign": "refund"}),
+        "correction.sign",
+        "FFD 1.05 undoes a sale by a refund",
+    ),
+    (
+        "an order without its number",
+        sale(type="correction", correction=SELF | {"basis": "order"}),
+        "correction.number",
+        "an order of the tax office has a number",
+    ),
+    (
+        "a correction of no day",
+        sale(type="correction", correction=SELF | {"date": "2026-02-30"}),
+        "correction.date",
+        "a date is needed, YYYY-MM-DD",
+    ),
     ("a marked item", sale(items=[item(mark_code="0104")]), "items[0].mark_code", ""),
 ]
 

@@ -41,6 +41,7 @@ def test_every_command_is_whole(command: Command) -> None:
 def test_what_registers_is_exactly_what_makes_documents() -> None:
     assert {command.name for command in COMMANDS if command.registers} == {
         "close receipt",
+        "correction",
         "open shift",
         "close shift",
     }

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from kktd.model.money import Kopecks
 from kktd.model.receipt import Customer, Line, PaymentMethod, Receipt, ReceiptType, VatRate
 from kktd.printers.shtrih import payload, sale, tlv
-from kktd.printers.shtrih.commands import LINE_TLV, OPEN_RECEIPT, OPERATION, SEND_TLV
+from kktd.printers.shtrih.commands import (
+    BEGIN_CORRECTION,
+    CLOSE_RECEIPT,
+    CORRECTION,
+    LINE_TLV,
+    OPEN_RECEIPT,
+    OPERATION,
+    SEND_TLV,
+)
 from tests.support.receipts import CASHIER, a_line, a_receipt
 
 NANO, OTHER_MODEL = 152, 250
@@ -78,9 +86,14 @@ def test_a_quantity_the_fn_cannot_hold_is_unprintable() -> None:
         list(sale.operations(a_line(10_00, "0")))
 
 
-def test_a_correction_is_unprintable_and_nothing_else_is_said() -> None:
-    with pytest.raises(sale.Unprintable):
-        sale.plan(a_receipt(type=ReceiptType.CORRECTION), None, OTHER_MODEL, "1.05")
+def test_a_correction_goes_by_sums_in_1_05_and_by_lines_in_1_2() -> None:
+    asked = a_receipt(type=ReceiptType.CORRECTION)
+    by_sums = sale.plan(asked, None, OTHER_MODEL, "1.05")
+    assert [step.command for step in by_sums.steps] == [BEGIN_CORRECTION, SEND_TLV]
+    assert (by_sums.command, len(by_sums.closing)) == (CORRECTION, 63)
+    by_lines = sale.plan(asked, None, OTHER_MODEL, "1.2")
+    assert by_lines.steps[0] == sale.Step(OPEN_RECEIPT, b"\x80")
+    assert by_lines.command is CLOSE_RECEIPT
 
 
 def planned(receipt: Receipt, mark: str | None = None, ffd: str = "1.05") -> sale.Sale:

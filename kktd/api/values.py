@@ -1,0 +1,132 @@
+"""Values of request bodies: what a caller may write, and what comes out of it.  Tags: [FFD]."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import PlainValidator
+from pydantic_core import PydanticCustomError
+
+from kktd.model.money import MAX_QUANTITY, QUANTITY_DECIMALS, Kopecks, kopecks_from_rubles
+from kktd.model.receipt import PaymentMethod, Subject, VatRate
+
+MAX_ID: Final = 64  # pos_id, sku, names of tokens
+MAX_REASON: Final = 128
+MAX_PAYMENTS: Final = 20
+MAX_MARK: Final = 256
+MAX_FD: Final = 0xFFFF_FFFF  # tag 1040 has four bytes
+MAX_ORDER: Final = 32  # tag 1179
+MAX_NOTE: Final = 500
+MAX_MINUTES: Final = 7 * 24 * 60
+
+_RUBLES: Final = re.compile(r"\d{1,9}(\.\d{1,2})?", re.ASCII)
+_QUANTITY: Final = re.compile(r"\d{1,9}(\.\d{1,6})?", re.ASCII)
+INN: Final = re.compile(r"\d{10}|\d{12}", re.ASCII)
+FN: Final = re.compile(r"\d{16}", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+FP: Final = re.compile(r"\d{1,10}", re.ASCII)
+_RECEIPT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+PHONE: Final = re.compile(r"\+?\d[\d ()-]{3,}", re.ASCII)
+
+_MONEY_WANTED: Final = "rubles with at most two decimals"
+_SUM_WANTED: Final = "rubles above zero"
+_QUANTITY_WANTED: Final = "a quantity above zero with at most six decimals"
+
+
+def _number(value: object, form: re.Pattern[str], wanted: str) -> Decimal:
+    """A JSON number or its text; never a float, never true."""
+    if isinstance(value, str) and form.fullmatch(value):
+        return Decimal(value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return Decimal(value)
+    raise PydanticCustomError("number", wanted)
+
+
+def _money(value: object) -> Kopecks:
+    try:
+        return kopecks_from_rubles(_number(value, _RUBLES, _MONEY_WANTED))
+    except ValueError as error:
+        raise PydanticCustomError("number", _MONEY_WANTED) from error
+
+
+def positive_money(value: object) -> Kopecks:
+    found = _money(value)
+    if not found:
+        raise PydanticCustomError("number", _SUM_WANTED)
+    return found
+
+
+def _quantity(value: object) -> Decimal:
+    found = _number(value, _QUANTITY, _QUANTITY_WANTED)
+    if not 0 < found <= MAX_QUANTITY or found != round(found, QUANTITY_DECIMALS):
+        raise PydanticCustomError("number", _QUANTITY_WANTED)
+    return found
+
+
+def day(value: object) -> datetime.date:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        with contextlib.suppress(ValueError):
+            return datetime.date.fromisoformat(value)
+    raise PydanticCustomError("text", "a date is needed, YYYY-MM-DD")
+
+
+def document_number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_FD:
+        raise PydanticCustomError("number", "a document number is needed")
+    return value
+
+
+E_ = TypeVar("E_", bound=StrEnum | IntEnum)
+
+
+def one_of(known: Mapping[str, E_]) -> PlainValidator:
+    def choose(value: object) -> E_:
+        found = known.get(value) if isinstance(value, str) else None
+        if found is None:
+            raise PydanticCustomError(
+                "name", "not one of the known names", {"known": ", ".join(known)}
+            )
+        return found
+
+    return PlainValidator(choose)
+
+
+def names(kind: type[IntEnum]) -> dict[str, Any]:
+    """Members by their lower-case names."""
+    return {member.name.lower(): member for member in kind}
+
+
+def text(form: re.Pattern[str] | None, limit: int, complaint: str) -> PlainValidator:
+    """Text of at most `limit` letters; without a form it must show something."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise PydanticCustomError("text", "not text")
+        if len(value) > limit:
+            raise PydanticCustomError("too_long", "too long", {"limit": limit})
+        if not (form.fullmatch(value) if form else value.strip()):
+            raise PydanticCustomError("text", complaint)
+        return value
+
+    return PlainValidator(check)
+
+
+# «work» is what contract 1.2 calls a job, the hyphen how some ОФД spell it.
+SUBJECTS: Final = names(Subject) | {
+    "work": Subject.JOB,
+    "non-operating_gain": Subject.NON_OPERATING_GAIN,
+}
+
+Money = Annotated[Kopecks, PlainValidator(_money)]
+Quantity = Annotated[Decimal, PlainValidator(_quantity)]
+ReceiptKey = Annotated[str, text(_RECEIPT_ID, 36, "not a receipt id")]
+Identifier = Annotated[str, text(None, MAX_ID, "empty")]
+Vat = Annotated[VatRate, one_of({rate.value: rate for rate in VatRate})]
+Method = Annotated[PaymentMethod, one_of({one.value: one for one in PaymentMethod})]
