@@ -15,6 +15,7 @@ from typing import Protocol
 
 from kktd.clock import Deadline
 from kktd.model.cash import CashCounters
+from kktd.model.device import Cell, FieldShape, FnLife, TableShape
 from kktd.model.fiscal import ArchivedDocument, FiscalDocument, ShiftReport
 from kktd.model.money import Kopecks
 from kktd.model.receipt import Cashier, Receipt
@@ -114,6 +115,28 @@ class FiscalPrinter(Protocol):
 
     def print_copy(self, by: Deadline) -> None:
         """Print the last receipt once more, marked as a copy; registers nothing."""
+
+    # The device itself: engineers ask.
+
+    def fn_life(self, by: Deadline) -> FnLife:
+        """What the FN has not handed over to the ОФД, and how long it lasts."""
+
+    def set_clock(self, moment: datetime, by: Deadline) -> datetime:
+        """Set the printer's local time; what it shows then.  The shift must be closed."""
+
+    def table(self, number: int, by: Deadline) -> TableShape: ...
+
+    def field(self, cell: Cell, by: Deadline) -> FieldShape:
+        """Of a column; the row does not matter."""
+
+    def read_field(self, cell: Cell, by: Deadline) -> tuple[FieldShape, int | str]:
+        """Also raises Refused for passwords, which are shown to nobody."""
+
+    def write_field(self, cell: Cell, value: str, by: Deadline) -> None: ...
+
+    def money_register(self, number: int, by: Deadline) -> Kopecks: ...
+
+    def operation_register(self, number: int, by: Deadline) -> int: ...
 
     def close(self) -> None:
         """Let go of the port.  Never raises."""

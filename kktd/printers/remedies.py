@@ -43,6 +43,13 @@ REMEDIES: Final = {
         "Проверьте дату и время ККТ и подтвердите их.",
         "Check the printer's date and time and confirm them.",
     ),
+    "clock_back": Remedy(
+        "В ФН есть документ с более поздним временем: проверьте часы кассы.",
+        "The FN holds a document of a later time: check the till's own clock.",
+    ),
+    "table_value": Remedy(
+        "Такое значение в это поле не помещается.", "That value does not fit the field."
+    ),
     "link": Remedy("Проверьте кабель и питание ККТ.", "Check the printer's cable and power."),
     "open_shift": Remedy("Откройте смену.", "Open the shift."),
     "close_shift": Remedy(

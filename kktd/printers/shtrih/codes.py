@@ -40,6 +40,7 @@ SHIFT_NOT_OPEN: Final = 0x3D
 SHIFT_EXPIRED: Final = 0x4E
 BUSY: Final = 0x50
 WAITS_CONTINUE: Final = 0x58
+ANOTHER_DATE: Final = 0x7C
 CONFIRM_DATE: Final = 0xC0
 
 # Not in the state the command wants: FN state, other receipt open, no receipt, other operator's,

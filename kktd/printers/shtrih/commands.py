@@ -27,6 +27,12 @@ OPERATION_REGISTER: Final = Command(
     "operation register", b"\x1b", 3_000, False, True, 5, "[SHTRIH] 1Bh"
 )
 READ_TABLE: Final = Command("read table", b"\x1f", 3_000, False, True, 3, "[SHTRIH] 1Fh")
+WRITE_TABLE: Final = Command("write table", b"\x1e", 3_000, False, True, 2, "[SHTRIH] 1Eh")
+SET_TIME: Final = Command("set time", b"\x21", 3_000, False, False, 2, "[SHTRIH] 21h")
+SET_DATE: Final = Command("set date", b"\x22", 3_000, False, False, 2, "[SHTRIH] 22h")
+CONFIRM_DATE: Final = Command("confirm date", b"\x23", 3_000, False, False, 2, "[SHTRIH] 23h")
+TABLE_SHAPE: Final = Command("table structure", b"\x2d", 3_000, False, True, 45, "[SHTRIH] 2Dh")
+FIELD_SHAPE: Final = Command("field structure", b"\x2e", 3_000, False, True, 44, "[SHTRIH] 2Eh")
 OPEN_DRAWER: Final = Command("open drawer", b"\x28", 10_000, False, False, 3, "[SHTRIH] 28h")
 X_REPORT: Final = Command("X-report", b"\x40", 30_000, False, False, 3, "[SHTRIH] 40h")
 CLOSE_SHIFT: Final = Command("close shift", b"\x41", 65_000, True, False, 3, "[SHTRIH] 41h")
@@ -44,6 +50,7 @@ PARAMETERS: Final = Command("parameters", b"\xf7", 3_000, False, True, 10, "[SHT
 DEVICE_TYPE: Final = Command("device type", b"\xfc", 3_000, False, True, 8, "[SHTRIH] FCh", False)
 
 FN_STATUS: Final = Command("FN status", b"\xff\x01", 30_000, False, True, 33, "[SHTRIH] FF01h")
+FN_EXPIRY: Final = Command("FN expiry", b"\xff\x03", 30_000, False, True, 6, "[SHTRIH] FF03h")
 CANCEL_DOCUMENT: Final = Command(
     "cancel FN document", b"\xff\x08", 30_000, False, True, 3, "[SHTRIH] FF08h"
 )
@@ -51,6 +58,9 @@ FIND_DOCUMENT: Final = Command(
     "find document", b"\xff\x0a", 30_000, False, True, 18, "[SHTRIH] FF0Ah"
 )
 SEND_TLV: Final = Command("send TLV", b"\xff\x0c", 30_000, False, False, 3, "[SHTRIH] FF0Ch")
+EXCHANGE_STATUS: Final = Command(
+    "exchange status", b"\xff\x39", 30_000, False, True, 16, "[SHTRIH] FF39h"
+)
 REQUEST_TLV: Final = Command(
     "request document in TLV", b"\xff\x3a", 30_000, False, True, 7, "[SHTRIH] FF3Ah"
 )
@@ -71,6 +81,7 @@ BEGIN_CORRECTION: Final = Command(
 )
 CORRECTION: Final = Command("correction", b"\xff\x4a", 30_000, True, False, 13, "[SHTRIH] FF4Ah")
 LINE_TLV: Final = Command("TLV of a line", b"\xff\x4d", 30_000, False, False, 3, "[SHTRIH] FF4Dh")
+FN_MEMORY: Final = Command("FN memory", b"\xff\x63", 30_000, False, True, 7, "[SHTRIH] FF63h")
 
 COMMANDS: Final = (
     SHORT_STATUS,
@@ -78,6 +89,12 @@ COMMANDS: Final = (
     MONEY_REGISTER,
     OPERATION_REGISTER,
     READ_TABLE,
+    WRITE_TABLE,
+    SET_TIME,
+    SET_DATE,
+    CONFIRM_DATE,
+    TABLE_SHAPE,
+    FIELD_SHAPE,
     OPEN_DRAWER,
     X_REPORT,
     CLOSE_SHIFT,
@@ -92,6 +109,9 @@ COMMANDS: Final = (
     PARAMETERS,
     DEVICE_TYPE,
     FN_STATUS,
+    FN_EXPIRY,
+    EXCHANGE_STATUS,
+    FN_MEMORY,
     CANCEL_DOCUMENT,
     FIND_DOCUMENT,
     SEND_TLV,

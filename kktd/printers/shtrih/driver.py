@@ -43,6 +43,7 @@ from kktd.printers.shtrih.commands import (
     X_REPORT,
     Command,
 )
+from kktd.printers.shtrih.device import DeviceCalls
 from kktd.printers.shtrih.session import Session
 from kktd.printers.shtrih.verdicts import (
     FAILURES,
@@ -64,7 +65,7 @@ ENTRY_TRIES: Final = 2  # of a receipt whose lines arrived garbled
 CLOSE_RESERVE_S: Final = 1.0  # with less left, FF45h would only make a doubt
 
 
-class ShtrihPrinter:
+class ShtrihPrinter(DeviceCalls):
     """One till.  Not thread-safe; opens the port at the first call and again after it was lost."""
 
     def __init__(self, port: Port, clock: Clock, settings: PrinterSettings) -> None:
@@ -72,6 +73,8 @@ class ShtrihPrinter:
         self._archive = Archive(self._session)
         self._ffd = settings.ffd
         self._identity: PrinterIdentity | None = None
+        self._short_serial = ""  # as 11h shows it
+        self._seen: tuple[str, str] | None = None  # serial and FN of the last status
         self._model = 0
 
     # ---- reading ---------------------------------------------------------------------------------
@@ -82,9 +85,14 @@ class ShtrihPrinter:
 
     def status(self, by: Deadline) -> PrinterStatus:
         with translated():
-            identity = self._identified(by)
             full = answers.full_status(self._session.call(FULL_STATUS, by))
+            if self._identity is not None and full.serial != self._short_serial:
+                self._identity = None  # the cable goes to another till by now
             fn = self._fn_status(by)
+            if self._identity is not None and self._identity.fn != fn.fn:
+                self._identity = None  # it was opened, and has another FN
+            identity = self._identified(by)
+            self._seen = identity.serial, fn.fn
             shift = self._shift_state(by)
         state = full.state
         expired = shift.open and state.mode == Mode.SHIFT_EXPIRED
@@ -191,6 +199,7 @@ class ShtrihPrinter:
 
     def continue_print(self, by: Deadline) -> None:
         with translated():
+            self._require_same(by)
             state = self._session.till_state(by)
             if state.submode in answers.PAPER_IS_OUT:
                 raise no_paper()
@@ -199,6 +208,7 @@ class ShtrihPrinter:
 
     def print_copy(self, by: Deadline) -> None:
         with translated():
+            self._require_same(by)
             self._session.call(PRINT_COPY, by)
 
     def close(self) -> None:
@@ -222,8 +232,21 @@ class ShtrihPrinter:
             serial = answers.table_text(call(READ_TABLE, by, place))
         fn = self._fn_status(by).fn
         self._model = device.model
+        self._short_serial = full.serial
         self._identity = PrinterIdentity(device.name, serial or full.serial, fn, full.firmware)
         return self._identity
+
+    def _require_same(self, by: Deadline) -> None:
+        """Before anything is changed: it is the till and the FN of the last status.
+
+        A line that was lost and came back may lead to another one: whoever asks reads the status
+        again and decides.
+        """
+        if self._seen is None:
+            return
+        identity = self._identified(by)
+        if (identity.serial, identity.fn) != self._seen:
+            raise NotSent("another till or FN answers than the one last asked")
 
     def _forget(self) -> None:
         self._identity = None
@@ -240,6 +263,7 @@ class ShtrihPrinter:
 
         Raises NotReady where a person has to do something first.
         """
+        self._require_same(by)
         steps = 0
         while steps < CLEANING_STEPS_MAX:
             state = self._session.till_state(by)
@@ -335,6 +359,8 @@ class ShtrihPrinter:
     def _before(self, by: Deadline) -> answers.FnStatus:
         """The FN before a document; one that an earlier call began there and left is cancelled."""
         status = self._fn_status(by)
+        if self._seen is not None and status.fn != self._seen[1]:
+            raise NotSent("another FN answers than the one last asked")
         if status.current_document:
             self._session.call(CANCEL_DOCUMENT, by)
         return status

@@ -125,7 +125,9 @@ def field(session: Session, cell: Cell, by: Deadline) -> FieldShape:
         return FieldShape(name, True, size)
     if len(answer) < 44 + 2 * size:
         raise BadAnswer(f"field {cell}: {answer.hex()}")
-    return FieldShape(name, False, size, _number(answer, 44, size), _number(answer, 44 + size, size))
+    return FieldShape(
+        name, False, size, _number(answer, 44, size), _number(answer, 44 + size, size)
+    )
 
 
 def read_field(session: Session, cell: Cell, by: Deadline) -> tuple[FieldShape, int | str]:
@@ -169,14 +171,17 @@ def _check_open(cell: Cell) -> None:
 
 def money_register(session: Session, number: int, by: Deadline) -> int:
     """1Ah, kopecks."""
-    return answers.money_register(session.call(MONEY_REGISTER, by, payload.register(number)))
+    return answers.money_register(session.call(MONEY_REGISTER, by, _register(number)))
 
 
 def operation_register(session: Session, number: int, by: Deadline) -> int:
     """1Bh."""
-    return answers.operation_register(
-        session.call(OPERATION_REGISTER, by, payload.register(number))
-    )
+    return answers.operation_register(session.call(OPERATION_REGISTER, by, _register(number)))
+
+
+def _register(number: int) -> bytes:
+    """Money registers above 255 go in two bytes."""
+    return payload.unsigned(number, 1 if number <= 0xFF else 2)
 
 
 # ---- bytes --------------------------------------------------------------------------------------
