@@ -12,6 +12,7 @@ usage() {
 ./build.sh dev [--json] [--state DIR] [--pty]   a till with simulated printer and ОФД, until Ctrl-C
 ./build.sh rig shtrih --tcp HOST:PORT | --pty PATH [--state DIR]   the registrar alone
 ./build.sh rig ofd [--port PORT] [--state DIR]                     the ОФД alone
+./build.sh rig odoo [--port PORT] [--state DIR]                    Odoo alone
 ./build.sh check                                formats, types, shell, units, unit tests
 ./build.sh test [PYTEST OPTION...]              everything; with options, those tests only
 ./build.sh bench [OPTION...]                    measures, against the limit of the machine
@@ -120,7 +121,7 @@ stage_test() {
 }
 
 stage_rig() {
-    [[ ${1:-} == shtrih || ${1:-} == ofd ]] || { usage >&2; exit 2; }
+    [[ ${1:-} == shtrih || ${1:-} == ofd || ${1:-} == odoo ]] || { usage >&2; exit 2; }
     exec "$python" -m "rig.$1" "${@:2}"
 }
 

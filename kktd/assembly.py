@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kktd import __version__, wiring
+from kktd.api.heartbeat import heartbeat_body
 from kktd.api.snapshot import as_gauges, take
 from kktd.api.till import SyncJob, SyncView, Till
 from kktd.api.times import iso
@@ -22,6 +23,9 @@ from kktd.metrics import Metrics
 from kktd.model.states import CircuitState, NetworkMode
 from kktd.network.mode import ModeChange, ModeRules, Network
 from kktd.network.prober import Prober
+from kktd.odoo.client import Odoo
+from kktd.odoo.link import OdooLink
+from kktd.odoo.questions import Questions
 from kktd.ofd.breaker import Breaker, Circuit
 from kktd.ofd.channel import OfdChannel
 from kktd.ofd.delivery import Delivery
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
 LANE_STEP_MAX_S: Final = 330.0  # 1 000 lines at the slowest command times
 DELIVERY_STEP_MAX_S: Final = 90.0
 PROBE_STEP_MAX_S: Final = 30.0
+ODOO_STEP_MAX_S: Final = 900.0  # twenty pages and a batch refused one by one, each at its slowest
 UPKEEP_STEP_MAX_S: Final = 60.0
 SETTINGS_STEP_MAX_S: Final = 30.0
 
@@ -58,6 +63,7 @@ class Outside:
 
     printer: Callable[[PrinterSettings, Clock], FiscalPrinter] = make_printer
     ofd: Callable[[Settings, Clock], OfdChannel] = wiring.channel
+    odoo: Callable[[Settings], Odoo] = wiring.odoo_client
     listeners: Callable[[Settings, Clock], tuple[Bound, ...]] = wiring.listeners
     boot: Callable[[], Boot] = this_boot
     chance: Callable[[], float] = random.SystemRandom().random
@@ -100,6 +106,8 @@ class Assembly:
         waiters, handover = Waiters(), Handover()
         self.lane = self._make_lane(waiters, handover)
         self.desk = self._make_desk(waiters, handover)
+        self._link = self._make_link()
+        self._questions = self._make_questions()
         self._reminder = CapacityReminder(
             clock, self.store, BufferSettings().capacity, lambda: self.settings.buffer.capacity
         )
@@ -111,7 +119,7 @@ class Assembly:
     # ---- parts ------------------------------------------------------------------------------
 
     def _make_network(self) -> Network:
-        network = Network(self._clock, ModeRules(), has_odoo=False)
+        network = Network(self._clock, ModeRules(), has_odoo=bool(self.settings.odoo.url))
         network.subscribe(self._keep_mode_change)
         self._breaker.subscribe(lambda change: network.note_circuit(change.now))
         return network
@@ -127,6 +135,31 @@ class Assembly:
             self.settings.till.pos_ids[0],
             wiring.delivery_rules(self.settings),
             wake_worker=lambda: self.workers["delivery"].wake(),
+            server_time_s=lambda: self._link.server_time_s() if self._link else None,
+        )
+
+    def _make_link(self) -> OdooLink | None:
+        """None without an Odoo."""
+        if not self.settings.odoo.url:
+            return None
+        return OdooLink(
+            self._outside.odoo(self.settings),
+            self.store,
+            self._network,
+            self._clock,
+            self.settings.till.pos_ids[0],
+            wiring.link_rules(self.settings),
+            report=lambda: heartbeat_body(take(self.till), self._hlc.last, __version__),
+        )
+
+    def _make_questions(self) -> Questions | None:
+        if not self.settings.odoo.url:
+            return None
+        return Questions(
+            self._outside.odoo(self.settings),
+            self.store,
+            self._clock,
+            lambda: self.settings.odoo.timeout_ms,
         )
 
     def _make_lane(self, waiters: Waiters, handover: Handover) -> Lane:
@@ -168,6 +201,8 @@ class Assembly:
             ),
             "settings": (self.reloader.step, SETTINGS_STEP_MAX_S),
         }
+        if self._link is not None:
+            steps["odoo"] = (self._link.step, ODOO_STEP_MAX_S)
         return {
             name: Worker(name, step, self._clock, step_max_s)
             for name, (step, step_max_s) in steps.items()
@@ -201,7 +236,15 @@ class Assembly:
             workers=self.on_time,
             ready=lambda: self.ready,
             capacity_reminder=lambda: self._reminder.due,
+            odoo=self._link.seen if self._link else None,
+            questions=self._questions,
+            refresh_catalogue=self._refresh_catalogue,
         )
+
+    def _refresh_catalogue(self) -> None:
+        if self._link is not None:
+            self._link.refresh()
+            self.workers["odoo"].wake()
 
     def _make_api(self) -> ApiServer:
         from kktd.api.app import build_api
@@ -222,6 +265,8 @@ class Assembly:
         self.delivery.rules = wiring.delivery_rules(settings)
         self._pace.rules = wiring.pace_rules(settings)
         self._prober.rules = wiring.probe_rules(settings)
+        if self._link is not None:
+            self._link.rules = wiring.link_rules(settings)
         for worker in ("printer", "delivery", "network"):
             self.workers[worker].wake()
 

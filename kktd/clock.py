@@ -82,6 +82,11 @@ class HybridClock:
         self._told_at_s = 0.0  # monotonic: the limit grows with the time since
         self._lock = threading.Lock()
 
+    @property
+    def last(self) -> HlcStamp:
+        """The stamp given last."""
+        return self._last
+
     def believe_until(self, latest_s: int | None) -> None:
         """Take no wall clock past this for true, so that one day in 2036 does not stick.
 

@@ -135,6 +135,23 @@ class OfdSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OdooSettings:
+    url: str = _setting(
+        "Base address of the Odoo addon, ending in /kktd/v1; empty: there is no Odoo.",
+        "",
+        form=r"(https?://[^\s?#]{1,512})?",
+    )
+    token_file: str = _setting("File with the API key.", "", form=FILE)
+    ca_file: str = _setting("CA bundle of Odoo; empty for the system's.", "", form=FILE)
+    timeout_ms: int = _setting(
+        "A heartbeat or a question.", 2_000, least=100, most=30_000, live=True
+    )
+    heartbeat_s: int = _setting("Heartbeat.", 30, least=1, most=600, live=True)
+    events_batch: int = _setting("Events in one call.", 100, least=1, most=100, live=True)
+    catalogue_s: int = _setting("Import of the catalogue.", 3_600, least=10, most=86_400, live=True)
+
+
+@dataclass(frozen=True, slots=True)
 class OrganisationSettings:
     inn: str = _setting("INN of the owner, 10 or 12 digits.", "", form=r"(\d{10}|\d{12})?")
     name: str = _setting("Name of the owner.", "", form=ANY_TEXT)
@@ -153,6 +170,7 @@ class Settings:
     printer: PrinterSettings = PrinterSettings()
     buffer: BufferSettings = BufferSettings()
     ofd: OfdSettings = OfdSettings()
+    odoo: OdooSettings = OdooSettings()
     organisation: OrganisationSettings = OrganisationSettings()
 
     @property

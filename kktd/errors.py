@@ -219,10 +219,28 @@ class DoubtOpen(RequestError):
     code = "DOUBT_OPEN"
 
 
+class UnsentLeft(RequestError):
+    """The old FN's receipts are not at the ОФД.  Deliver them first, or leave them knowingly."""
+
+    code = "UNSENT_LEFT"
+
+
 class RefundNotSynced(RequestError):
     """The original is not at the ОФД yet, or nobody here knows it.  Later, or with a supervisor."""
 
     code = "REFUND_NOT_SYNCED"
+
+
+class UnsyncBuffers(RequestError):
+    """Prices are not imported while receipts are on their way.  `queued`: how many."""
+
+    code = "UNSYNC_BUFFERS"
+
+
+class NoOdoo(RequestError):
+    """This till has no Odoo."""
+
+    code = "NO_ODOO"
 
 
 # ---- not now ------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from kktd.clock import Clock, HlcStamp, HybridClock
 from kktd.config import Settings
 from kktd.network.prober import ProbeRules
+from kktd.odoo.client import Odoo, OdooClient
+from kktd.odoo.link import LinkRules
 from kktd.ofd.body import Seller
 from kktd.ofd.breaker import BreakerRules
 from kktd.ofd.delivery import DeliveryRules
@@ -62,6 +64,18 @@ def listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
     from kktd.api.listeners import open_listeners
 
     return open_listeners(settings, clock)
+
+
+def odoo_client(settings: Settings) -> Odoo:
+    odoo = settings.odoo
+    return OdooClient(
+        odoo.url, lambda: Path(odoo.token_file).read_text(encoding="utf-8"), odoo.ca_file or None
+    )
+
+
+def link_rules(settings: Settings) -> LinkRules:
+    odoo = settings.odoo
+    return LinkRules(odoo.heartbeat_s, odoo.timeout_ms, odoo.events_batch, odoo.catalogue_s)
 
 
 def breaker_rules(settings: Settings) -> BreakerRules:

@@ -31,6 +31,16 @@ SENTENCES: Final[Mapping[str, Pair]] = {
     "receipt_copied": ("Напечатана копия чека.", "A copy of a receipt was printed."),
     "printer_connected": ("ККТ на связи.", "The printer answers."),
     "printer_lost": ("ККТ не отвечает.", "The printer does not answer."),
+    "printer_strange": (
+        "Отвечает другая ККТ или другой ФН, документы не отправляются.",
+        "Another printer or FN answers, nothing is sent to it.",
+    ),
+    "printer_accepted": ("ККТ и её ФН приняты.", "The printer and its FN were accepted."),
+    "printer_clock_set": ("Часы ККТ установлены.", "The printer's clock was set."),
+    "printer_table_written": (
+        "Изменена настройка в таблицах ККТ.",
+        "A setting in the printer's tables was changed.",
+    ),
     "shift_opened": ("Смена открыта.", "The shift was opened."),
     "shift_closed": ("Смена закрыта.", "The shift was closed."),
     "shift_operation_refused": (
@@ -62,6 +72,10 @@ SENTENCES: Final[Mapping[str, Pair]] = {
     ),
     "dlq_retried": ("Чек возвращён из DLQ в очередь.", "A receipt left the DLQ for the queue."),
     "dlq_resolved": ("Запись DLQ закрыта человеком.", "A person closed a row of the DLQ."),
+    "odoo_event_refused": (
+        "Odoo не приняла событие кассы: сообщите администратору Odoo.",
+        "Odoo refused an event of this till: tell its administrator.",
+    ),
     "sync_started": ("Отправка начата.", "A sync began."),
     "sync_completed": ("Отправка закончена.", "A sync ended."),
     "network_mode_change": ("Режим связи изменился.", "The network mode changed."),

@@ -12,6 +12,7 @@ from kktd.api.errors import json_response
 from kktd.api.maintenance import maintenance_json
 from kktd.api.messages import Language, error_sentence, sentence
 from kktd.api.snapshot import Snapshot, take
+from kktd.api.till import Till
 from kktd.api.times import iso
 from kktd.model.states import CircuitState, NetworkMode
 
@@ -34,7 +35,7 @@ async def show(call: Call) -> Response:
         "obstacle": seen.obstacle,
         "message": error_sentence(remedy, None, details, language) if remedy else None,
         "maintenance": maintenance_json(seen.reading.maintenance),
-        "components": _components(seen, late, language),
+        "components": _components(seen, late, language) | _odoo(call.till),
         "version": call.till.version,
     }
     headers = {"Retry-After": "10"} if seen.obstacle else {}
@@ -81,6 +82,21 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
         },
         "disk": {"status": "unhealthy" if seen.disk_failed else "healthy"},
         "workers": {"status": "degraded" if late else "healthy", "late": late},
+    }
+
+
+def _odoo(till: Till) -> dict[str, Any]:
+    """Nothing where there is no Odoo."""
+    if till.odoo is None:
+        return {}
+    seen = till.odoo()
+    age_s = seen.heartbeat_age_s
+    return {
+        "odoo_connection": {
+            "status": "healthy" if seen.answers else "degraded",
+            "heartbeat_age_seconds": None if age_s is None else round(age_s),
+            "problem": seen.problem,
+        }
     }
 
 

@@ -95,6 +95,18 @@ CODES: Final[Mapping[str, Pair]] = {
         "Отвечает другой ФН или другая ККТ: вызовите инженера.",
         "Another FN or printer answers: call an engineer.",
     ),
+    "UNSENT_LEFT": (
+        "Чеки прежнего ФН ещё не в ОФД: верните его и дождитесь отправки.",
+        "Receipts of the old FN are not at the OFD yet: put it back and let them leave.",
+    ),
+    "UNSYNC_BUFFERS": (
+        "Каталог не обновляется, пока чеки не отправлены в ОФД: дождитесь отправки и повторите.",
+        "The catalogue waits until all receipts are at the ОФД: try again then.",
+    ),
+    "NO_ODOO": (
+        "У этой кассы нет связи с Odoo: задайте [odoo] url в настройках.",
+        "This till has no Odoo: set [odoo] url in its settings.",
+    ),
     "REFUND_NOT_SYNCED": (
         "Возврат пока невозможен: исходный чек не синхронизирован. Повторите через 10 мин.",
         "No refund yet: the original receipt is not synced. Try again in 10 minutes.",
@@ -178,6 +190,10 @@ HINTS: Final[Mapping[str, Pair]] = {
     "cancelled": (
         "Чек отменён до печати: для новой продажи пробейте новый.",
         "The receipt was cancelled before printing: ring up a new one for a new sale.",
+    ),
+    "type_it_in": (
+        "Товар не найден: введите название и цену вручную.",
+        "No such product: type in its name and price.",
     ),
     "refund_unknown": (
         "Чек не найден в системе, повторите через 10 мин. Если ждать нельзя, позовите старшего: "
@@ -332,6 +348,7 @@ REASONS: Final[Mapping[str, str]] = {
     "not a list": "нужен список",
     "not an object": "нужен объект",
     "not true or false": "нужно true или false",
+    "one of sku, barcode and q is needed": "нужно одно из sku, barcode и q",
     "not accepted": "значение не подходит",
     "given twice": "указано дважды",
     "not an ISO timestamp": "нужны дата и время ISO 8601, например 2026-03-02T09:30:00Z",

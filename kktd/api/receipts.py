@@ -9,7 +9,9 @@ from kktd.api.schemas import Nothing, parse, receipt_from
 from kktd.api.times import iso
 from kktd.api.waiting import await_answer
 from kktd.model.money import rubles
+from kktd.model.receipt import Original
 from kktd.receipts.answers import Answer, Ticket
+from kktd.receipts.refunds import Odoo
 from kktd.store.receipts import StoredReceipt
 from kktd.store.tokens import Role
 
@@ -29,7 +31,14 @@ async def create(call: Call) -> Answer:
         settings = call.till.settings()
         receipt = receipt_from(parse_json(body), settings.tax_system, settings.printer.ffd)
         pos_ids.append(receipt.pos_id)
-        return call.till.desk.accept(receipt, key, digest, supervised=supervised, testing=testing)
+        return call.till.desk.accept(
+            receipt,
+            key,
+            digest,
+            supervised=supervised,
+            testing=testing,
+            odoo=what_odoo_knows(call, receipt.original),
+        )
 
     ticket = await call.write(accept)
     call.replayed = ticket.replayed
@@ -37,6 +46,14 @@ async def create(call: Call) -> Answer:
     if answer.status == 200 and not ticket.replayed:
         call.till.metrics.observe_latency(pos_ids[0], clock.monotonic_s() - started_s)
     return answer
+
+
+def what_odoo_knows(call: Call, original: Original | None) -> Odoo:
+    """Of an original this till never had; asked before the transaction, never in it."""
+    questions = call.till.questions
+    if original is None or questions is None or call.till.desk.knows(original):
+        return Odoo.AWAY
+    return questions.receipt(original)
 
 
 async def show(call: Call) -> Answer:

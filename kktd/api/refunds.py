@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
+from kktd.api.receipts import what_odoo_knows
 from kktd.api.schemas import Body, parse
 from kktd.api.values import MAX_FD, ReceiptKey
 from kktd.errors import Invalid
@@ -39,7 +40,11 @@ async def check(call: Call) -> Answer:
     """200 `{allowed: true}` or 409 `{allowed: false}` with the reason and when to ask again."""
     original = _original_of(parse_json(await read_body(call.request)))
     supervised = call.caller.role.covers(Role.SUPERVISOR)
-    verdict = await call.read(lambda: call.till.desk.check_refund(original, supervised=supervised))
+    verdict = await call.write(
+        lambda: call.till.desk.check_refund(
+            original, what_odoo_knows(call, original), supervised=supervised
+        )
+    )
     if verdict.allowed:
         return Answer(200, {"allowed": True, "sync_status": verdict.sync_status})
     return Answer(

@@ -10,6 +10,8 @@ from kktd.clock import Clock
 from kktd.config import Settings
 from kktd.metrics import Metrics
 from kktd.model.states import NetworkMode
+from kktd.odoo.link import LinkSeen
+from kktd.odoo.questions import Questions
 from kktd.ofd.breaker import Circuit
 from kktd.receipts.desk import Desk
 from kktd.receipts.health import LaneHealth
@@ -71,4 +73,7 @@ class Till:
     workers: Callable[[], Mapping[str, bool]] = field(default=_no_workers)  # name -> on time
     network_for_s: Callable[[], float] = field(default=lambda: 0.0)  # in its present mode
     ready: Callable[[], bool] = field(default=lambda: True)  # recovery is over, workers run
+    odoo: Callable[[], LinkSeen] | None = None  # None: this till has no Odoo
+    questions: Questions | None = None
+    refresh_catalogue: Callable[[], None] = field(default=lambda: None)
     capacity_reminder: Callable[[], bool] = field(default=lambda: False)  # raised for long

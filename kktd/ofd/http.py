@@ -65,9 +65,10 @@ class _Exchange:
 class HttpLine:
     """Keeps one connection alive.  One caller thread."""
 
-    def __init__(self, ca_file: str | None = None) -> None:
+    def __init__(self, ca_file: str | None = None, body_bytes_max: int = BODY_BYTES_MAX) -> None:
         """`ca_file`: a CA bundle, or None for the system's."""
         self._verify: str | bool = ca_file or _system_authorities()
+        self._body_bytes_max = body_bytes_max
         self._asker: _Asker | None = None
         self._prepared: requests.PreparedRequest | None = None
         self._prepared_url = ""
@@ -83,13 +84,13 @@ class HttpLine:
         """Any complete answer; back by the deadline, over whatever the server does.
 
         Raises Unavailable when nothing was sent (no name, no connection, no TLS) and Unknown when
-        something was and no whole answer of at most BODY_BYTES_MAX came.
+        something was and no whole answer of at most `body_bytes_max` came.
         """
         request = self._prepare(method, url, headers, body)
         exchange = _Exchange(request, by)
         asker = self._asker
         if asker is None:
-            asker = self._asker = _Asker(self._verify)
+            asker = self._asker = _Asker(self._verify, self._body_bytes_max)
             asker.start()
         asker.todo.put(exchange)
         try:
@@ -167,8 +168,9 @@ class _Wire:
 class _Asker(threading.Thread):
     """Makes exchanges until it is told to stop or was cut."""
 
-    def __init__(self, verify: str | bool) -> None:
-        super().__init__(name="ofd-http", daemon=True)
+    def __init__(self, verify: str | bool, body_bytes_max: int) -> None:
+        super().__init__(name="http", daemon=True)
+        self._body_bytes_max = body_bytes_max
         self.todo: queue.SimpleQueue[_Exchange | None] = queue.SimpleQueue()
         self.wire = _Wire()
         self._verify = verify
@@ -205,9 +207,9 @@ class _Asker(threading.Thread):
         try:
             body = b""
             # Only the read after the last byte tells a whole body from one that was cut.
-            while part := response.raw.read(BODY_BYTES_MAX + 1, decode_content=False):
+            while part := response.raw.read(self._body_bytes_max + 1, decode_content=False):
                 body += part
-                if len(body) > BODY_BYTES_MAX:
+                if len(body) > self._body_bytes_max:
                     raise http.client.HTTPException("AnswerTooLong")
             return HttpAnswer(response.status_code, response.headers, body)
         finally:

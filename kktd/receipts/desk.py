@@ -45,6 +45,7 @@ from kktd.store import journal, keys, operations, receipts
 from kktd.store.connection import Db
 from kktd.store.operations import OperationKind, Request
 from kktd.store.receipts import BufferCount, StoredReceipt
+from kktd.store.refunds import find_original
 from kktd.store.store import Store
 
 
@@ -98,11 +99,12 @@ class Desk:
         *,
         supervised: bool = False,
         testing: bool = False,
+        odoo: Odoo = Odoo.AWAY,
     ) -> Ticket:
         """Store a new receipt with its key, or find what the key stands for.
 
-        `supervised`: a supervisor asks.  `testing`: an engineer, who may sell during maintenance to
-        see whether the till works again.
+        `odoo`: what it knows of a refund's original.  `supervised`: a supervisor asks.
+        `testing`: an engineer, who may sell during maintenance to see whether the till works again.
 
         On return the receipt is on disk.  Raises KeyReused, InProgress, BufferFull, UnknownPos,
         PrinterUnavailable, ShiftClosed, ShiftExpired, Maintenance, ShuttingDown, StoreUnavailable,
@@ -112,7 +114,7 @@ class Desk:
         try:
             ticket = self._store.write(
                 lambda db: self._accept(
-                    db, receipt, key, digest, supervised=supervised, testing=testing
+                    db, receipt, key, digest, odoo, supervised=supervised, testing=testing
                 )
             )
         except BaseException:
@@ -135,6 +137,7 @@ class Desk:
         receipt: Receipt,
         key: str | None,
         digest: bytes,
+        odoo: Odoo,
         *,
         supervised: bool,
         testing: bool,
@@ -149,7 +152,7 @@ class Desk:
         count = receipts.count_buffer(db)
         self._check_may_sell(receipt.pos_id, count, testing=testing)
         if receipt.type is ReceiptType.REFUND:
-            receipt = refunds.admit(db, receipt, Odoo.AWAY, supervised=supervised)
+            receipt = refunds.admit(db, receipt, odoo, supervised=supervised)
         elif receipt.gives_back:
             refunds.check_cash(db, receipt)
         stamp = self._hlc.tick()
@@ -229,10 +232,14 @@ class Desk:
         place = self._store.read(lambda db: queue_place(db, stored, self._sync_at))
         return receipt_answer(stored, place)
 
-    def check_refund(self, original: Original, *, supervised: bool) -> Verdict:
+    def knows(self, original: Original) -> bool:
+        """Whether this till ever had it."""
+        return self._store.read(lambda db: find_original(db, original) is not None)
+
+    def check_refund(self, original: Original, odoo: Odoo, *, supervised: bool) -> Verdict:
         """Whether a refund of it would be taken now; raises Invalid if it is no registered sale."""
         return self._store.read(
-            lambda db: refunds.check_original(db, original, Odoo.AWAY, supervised=supervised)
+            lambda db: refunds.check_original(db, original, odoo, supervised=supervised)
         )
 
     def cancel(self, receipt_id: str) -> StoredReceipt:

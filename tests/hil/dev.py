@@ -33,7 +33,7 @@ TEXT: Final = """\
 The till is ready.  Ctrl-C stops it; {state} keeps it.
 
   API      {api}  (CA {ca_file})
-  rig      {rig}  (printer {printer}, ОФД {ofd})
+  rig      {rig}  (printer {printer}, ОФД {ofd}, Odoo {odoo})
   socket   {socket}
   logs     {state}/log
 {tokens}
@@ -74,11 +74,12 @@ class Bench:
         )
         command = [sys.executable, "-m", "rig", "--state", str(state.root / "rig"), *line]
         command += ["--ofd-port", str(ports["ofd"]), "--ofd-token", state.ofd_token]
+        command += ["--odoo-port", str(ports["odoo"]), "--odoo-token", state.odoo_token]
         command += ["--control-port", str(ports["control"]), "--inn", INN]
         self._rig = Child("rig", command, state.log("rig"), self._environment, announces=True)
         while (rig := self._rig.find_announcement()) is None:
             self._pause("rig")
-        state.write_settings(printer_url=rig["printer"], ofd_url=rig["ofd"])
+        state.write_settings(printer_url=rig["printer"], ofd_url=rig["ofd"], odoo_url=rig["odoo"])
         command = [sys.executable, "-m", "kktd.daemon", "--config", str(state.settings_file)]
         self._kktd = Child("kktd", command, state.log("kktd"), self._environment)
         self._wait_until_ready()
@@ -91,7 +92,7 @@ class Bench:
             "rig": rig["control"],
             "printer": rig["printer"],
             "ofd": rig["ofd"],
-            "odoo": None,
+            "odoo": rig["odoo"],
         }
 
     def watch(self) -> NoReturn:

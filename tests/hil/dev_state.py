@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-PORT_NAMES: Final = ("api", "metrics", "printer", "ofd", "control")
+PORT_NAMES: Final = ("api", "metrics", "printer", "ofd", "odoo", "control")
 # Below the range the kernel takes for outgoing connections, so that none of those is in the way.
 PORT_RANGE: Final = range(20_000, 30_000)
 PATIENCE_S: Final = 3.0  # for a killed predecessor to let go of its ports
@@ -42,6 +42,10 @@ url = "{printer_url}"
 url = "{ofd_url}"
 token_file = "{state}/ofd.token"
 
+[odoo]
+url = "{odoo_url}"
+token_file = "{state}/odoo.token"
+
 [organisation]
 inn = "{inn}"
 name = "ООО «Оптика»"
@@ -68,7 +72,8 @@ class DevState:
             raise StateInUse(f"another ./build.sh dev runs with --state {root}") from error
         self.ports = self._choose_ports()
         self.socket = self._socket_path()
-        self.ofd_token = self._ofd_token()
+        self.ofd_token = self._token("ofd")
+        self.odoo_token = self._token("odoo")
 
     @property
     def settings_file(self) -> Path:
@@ -81,7 +86,7 @@ class DevState:
     def log(self, name: str) -> Path:
         return self.root / "log" / f"{name}.log"
 
-    def write_settings(self, printer_url: str, ofd_url: str) -> None:
+    def write_settings(self, printer_url: str, ofd_url: str, odoo_url: str) -> None:
         text = SETTINGS.format(
             **self.ports,
             state=self.root,
@@ -90,6 +95,7 @@ class DevState:
             inn=INN,
             printer_url=printer_url,
             ofd_url=ofd_url,
+            odoo_url=odoo_url,
         )
         self.settings_file.write_text(text, encoding="utf-8")
 
@@ -107,8 +113,8 @@ class DevState:
     def _tokens_file(self) -> Path:
         return self.root / "tokens.json"
 
-    def _ofd_token(self) -> str:
-        file = self.root / "ofd.token"
+    def _token(self, whose: str) -> str:
+        file = self.root / f"{whose}.token"
         if not file.exists() or not file.read_text(encoding="ascii"):
             write_secret(file, secrets.token_urlsafe(24))
         return file.read_text(encoding="ascii")

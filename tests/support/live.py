@@ -33,8 +33,9 @@ class LiveRig:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.ofd_token = secrets.token_hex(16)
+        self.odoo_token = secrets.token_hex(16)
         command = [sys.executable, "-m", "rig", "--state", str(folder / "rig"), *options]
-        command += ["--ofd-token", self.ofd_token]
+        command += ["--ofd-token", self.ofd_token, "--odoo-token", self.odoo_token]
         self._child = Child("rig", command, folder / "rig.log", ENVIRONMENT, announces=True)
         self.addresses = self._announced()
 
@@ -54,6 +55,10 @@ class LiveRig:
         """Break something."""
         body = {"target": target, "fault": fault, "times": times, **how}
         self._ask("POST", "/faults", {key: one for key, one in body.items() if one is not None})
+
+    def tell(self, path: str, body: object) -> Any:
+        """Set something."""
+        return self._ask("POST", path, body)
 
     def mend(self) -> None:
         """Take every fault away."""
@@ -88,6 +93,7 @@ class LiveDaemon:
         self.config = folder / "kktd.toml"
         self.log = folder / "kktd.log"
         (folder / "ofd.token").write_text(rig.ofd_token)
+        (folder / "odoo.token").write_text(rig.odoo_token)
         self.config.write_text(
             f"""
 [till]

@@ -37,6 +37,7 @@ from kktd.store.operations import OperationKind, Request
 from kktd.store.receipts import StoredReceipt
 from tests.support.clock import VirtualClock
 from tests.support.crash import KillablePort
+from tests.support.odoo import VirtualOdoo
 from tests.support.ofd import VirtualOfd
 from tests.support.receipts import CASHIER
 from tests.support.till import POS_ID, digest
@@ -53,6 +54,8 @@ capacity = 200
 [ofd]
 url = "http://127.0.0.1:1"
 token_file = "/nowhere"
+[odoo]
+url = "{odoo}"
 [organisation]
 inn = "7707083893"
 address = "Москва"
@@ -71,18 +74,28 @@ class Shop:
     """One till of a shop.  Nothing happens but in `run`; `kill` is kill -9, the disk stays."""
 
     def __init__(
-        self, folder: Path, *, seed: int = 1, clock: VirtualClock | None = None, print_s: float = 0
+        self,
+        folder: Path,
+        *,
+        seed: int = 1,
+        clock: VirtualClock | None = None,
+        has_odoo: bool = False,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.faults = Faults()
         self.printer = SimulatedPrinter(None, self.faults, clock=self._printer_time)
         self.ofd = VirtualOfd(self.clock)
-        self._print_s = print_s
+        self.odoo = VirtualOdoo(self.clock)
         self._random = random.Random(seed)
         self._boots = 0
         self._folder = folder
         self._file = folder / "kktd.toml"
-        self._file.write_text(SETTINGS.format(state=folder / "state"), encoding="utf-8")
+        self._file.write_text(
+            SETTINGS.format(
+                state=folder / "state", odoo="http://127.0.0.1:1/kktd/v1" if has_odoo else ""
+            ),
+            encoding="utf-8",
+        )
         self._log = io.StringIO()
         self._start()
 
@@ -105,6 +118,7 @@ class Shop:
             outside=Outside(
                 printer=self._make_printer,
                 ofd=lambda *_: self.ofd,
+                odoo=lambda _: self.odoo,
                 listeners=lambda *_: (),
                 boot=lambda: boot,
                 chance=self._random.random,

@@ -31,7 +31,7 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.ofd.http": (2, "ofd"),
     "kktd.ofd.rest": (2, "ofd"),
     "kktd.ofd.device": (2, "ofd"),
-    "kktd.odoo.client": (2, "odoo"),
+    "kktd.odoo.client": (2, "ofd"),  # the same sorts of failure, the same HTTP
     "kktd.receipts": (3, "work"),
     "kktd.ofd": (3, "work"),
     "kktd.odoo": (3, "work"),

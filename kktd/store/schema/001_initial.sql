@@ -71,7 +71,8 @@ CREATE TABLE operations (
   id TEXT PRIMARY KEY,
   pos_id TEXT NOT NULL,
   kind TEXT NOT NULL CHECK (kind IN
-    ('shift_open', 'z_report', 'cash_in', 'cash_out', 'x_report', 'drawer')),
+    ('shift_open', 'z_report', 'cash_in', 'cash_out', 'x_report', 'drawer',
+     'set_clock', 'write_table')),
   amount INTEGER CHECK (amount > 0),         -- kopecks, of a cash movement alone
   state TEXT NOT NULL DEFAULT 'accepted'
     CHECK (state IN ('accepted', 'sent', 'in_doubt', 'done', 'refused')),
@@ -176,6 +177,15 @@ CREATE TABLE leases (
   expires_at_ms INTEGER NOT NULL
 ) STRICT;
 
+-- The printer and the FN that each place is known to have: another one gets nothing unasked.
+CREATE TABLE devices (
+  printer TEXT PRIMARY KEY,
+  serial TEXT NOT NULL,                      -- of the device
+  fn TEXT NOT NULL,
+  accepted_by TEXT NOT NULL,
+  accepted_at INTEGER NOT NULL               -- s
+) STRICT, WITHOUT ROWID;
+
 -- Maintenance mode: one row while it lasts.
 CREATE TABLE maintenance (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -193,3 +203,24 @@ CREATE TABLE tokens (
   created_at INTEGER NOT NULL,
   revoked_at INTEGER
 ) STRICT;
+
+-- What Odoo has of this till, and how far its catalogue was read: one row.
+CREATE TABLE odoo (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  told_up_to INTEGER NOT NULL DEFAULT 0,     -- buffer_events.id
+  cursor TEXT NOT NULL DEFAULT '',           -- of the catalogue
+  imported_at INTEGER                        -- s
+) STRICT;
+
+-- The catalogue, so that a till without a network knows its prices.
+CREATE TABLE products (
+  sku TEXT PRIMARY KEY,
+  barcode TEXT,
+  name TEXT NOT NULL,
+  folded TEXT NOT NULL,                      -- the name for searching: SQLite folds ASCII alone
+  price INTEGER NOT NULL CHECK (price >= 0), -- kopecks
+  vat TEXT NOT NULL,
+  measure INTEGER NOT NULL,
+  subject INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX products_barcode ON products (barcode) WHERE barcode IS NOT NULL;

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from rig.clock import BenchClock
 from rig.control import serve_control
 from rig.faults import Faults
+from rig.odoo import SimulatedOdoo
 from rig.ofd import SimulatedOfd
 from rig.printer import SimulatedPrinter
 from rig.transport import PtyTransport, TcpTransport
@@ -30,6 +31,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     line.add_argument("--pty", metavar="PATH", type=Path, help="or on a pseudo-terminal")
     parser.add_argument("--ofd-port", metavar="PORT", type=int, default=0, help="0 picks one")
     parser.add_argument("--ofd-token", metavar="TOKEN", default="rig-ofd", help="it asks for")
+    parser.add_argument("--odoo-port", metavar="PORT", type=int, default=0, help="0 picks one")
+    parser.add_argument("--odoo-token", metavar="KEY", default="rig-odoo", help="it asks for")
     parser.add_argument("--control-port", metavar="PORT", type=int, default=0, help="0 picks one")
     parser.add_argument("--timezone", default="Europe/Moscow", help="of the registrar's clock")
     parser.add_argument("--inn", default="9706048530", help="the registrar's owner")
@@ -81,13 +84,17 @@ def start(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> dict[st
     ofd = SimulatedOfd(state, faults, arguments.ofd_token)
     ofd.start(arguments.ofd_port)
     stack.callback(ofd.close)
-    control = serve_control(arguments.control_port, printer, ofd, faults, clock)
+    odoo = SimulatedOdoo(state, faults, arguments.odoo_token)
+    odoo.start(arguments.odoo_port)
+    stack.callback(odoo.close)
+    control = serve_control(arguments.control_port, printer, ofd, faults, clock, odoo)
     stack.callback(control.close)
     return {
         "ready": "rig",
         "printer": line,
         "fn": printer.fn_status()["fn"],
         "ofd": ofd.url,
+        "odoo": odoo.url,
         "control": control.url,
     }
 

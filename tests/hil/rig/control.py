@@ -39,6 +39,19 @@ class Ofd(Protocol):
     def receipts(self) -> list[dict[str, Any]]: ...
 
 
+class Odoo(Protocol):
+    """What it asks of a simulated Odoo."""
+
+    clock_ahead_s: float
+
+    def heartbeats(self) -> list[dict[str, Any]]: ...
+    def events(self) -> list[dict[str, Any]]: ...
+    def know(self, receipt: str, sync_status: str) -> None: ...
+    def put_products(
+        self, items: list[dict[str, Any]], deleted: list[str] | None = None
+    ) -> None: ...
+
+
 class ControlServer:
     """Routes of the control port; either simulator may be missing."""
 
@@ -49,6 +62,7 @@ class ControlServer:
         ofd: Ofd | None,
         faults: Faults,
         clock: BenchClock | None = None,
+        odoo: Odoo | None = None,
     ) -> None:
         self._printer, self._faults, self._clock = printer, faults, clock
         self._routes: dict[tuple[str, str], Callable[[Request], Reply]] = {
@@ -65,11 +79,34 @@ class ControlServer:
             self._show("/ofd/receipts", lambda: _posts(ofd))
             self._show("/ofd/requests", ofd.requests)
             self._show("/ofd/stored", ofd.receipts)
+        if odoo is not None:
+            self._serve_odoo(odoo)
         self._server = LoopbackServer(self._respond, port)
         self.port, self.url = self._server.port, self._server.url
 
     def close(self) -> None:
         self._server.close()
+
+    def _serve_odoo(self, odoo: Odoo) -> None:
+        def know(request: Request) -> Reply:
+            body = _object(request.body)
+            odoo.know(str(body.get("receipt")), str(body.get("sync_status")))
+            return Reply(200, body)
+
+        def put(request: Request) -> Reply:
+            body = _object(request.body)
+            odoo.put_products(body.get("items", []), body.get("deleted", []))
+            return Reply(200, {"items": len(body.get("items", []))})
+
+        def set_clock(request: Request) -> Reply:
+            odoo.clock_ahead_s = float(_object(request.body).get("ahead_s", 0))
+            return Reply(200, {"ahead_s": odoo.clock_ahead_s})
+
+        self._show("/odoo/heartbeats", odoo.heartbeats)
+        self._show("/odoo/events", odoo.events)
+        self._routes["POST", "/odoo/receipts"] = know
+        self._routes["POST", "/odoo/products"] = put
+        self._routes["POST", "/odoo/clock"] = set_clock
 
     def _show(self, path: str, look: Callable[[], Any]) -> None:
         self._routes["GET", path] = lambda _: Reply(200, look())
@@ -132,9 +169,10 @@ def serve_control(
     ofd: Ofd | None,
     faults: Faults,
     clock: BenchClock | None = None,
+    odoo: Odoo | None = None,
 ) -> ControlServer:
     """Listen on loopback; port 0 takes a free one."""
-    return ControlServer(port, printer, ofd, faults, clock)
+    return ControlServer(port, printer, ofd, faults, clock, odoo)
 
 
 def _documents(printer: Printer) -> list[dict[str, Any]]:

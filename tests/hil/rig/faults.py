@@ -53,7 +53,10 @@ PRINTER_CHOICES: Final[Mapping[str, frozenset[str]]] = {
     "direction": frozenset({"to_device", "to_host"}),
     "when": frozenset({"before", "during", "after"}),
 }
-CATALOGUE: Final = {"printer": PRINTER_FAULTS, "ofd": OFD_FAULTS}
+ODOO_FAULTS: Final = {
+    name: takes for name, takes in OFD_FAULTS.items() if name not in ("wrong_numbers", "wait")
+}
+CATALOGUE: Final = {"printer": PRINTER_FAULTS, "ofd": OFD_FAULTS, "odoo": ODOO_FAULTS}
 # Settings whose values are checked when the fault is added: later is in the middle of a request.
 COUNTS: Final = frozenset({"ms", "bytes", "retry_after"})
 
@@ -201,7 +204,7 @@ def _check_values(target: str, times: int | None, settings: Mapping[str, object]
             raise BadFault(f"{key}: {value!r} is not a number from 0")
     if target == "printer":
         _check_printer_values(settings)
-    if target == "ofd":
+    if target != "printer":
         code, match = settings.get("code", 503), settings.get("match", "")
         if type(code) is not int or not 200 <= code <= 599:
             raise BadFault(f"code: {code!r} is not an HTTP status")
