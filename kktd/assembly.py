@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kktd import __version__, wiring
+from kktd.alerts.watch import AlertWatch
+from kktd.api.alerts import as_facts
 from kktd.api.heartbeat import heartbeat_body
 from kktd.api.snapshot import as_gauges, take
 from kktd.api.till import SyncJob, SyncView, Till
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 LANE_STEP_MAX_S: Final = 330.0  # 1 000 lines at the slowest command times
 DELIVERY_STEP_MAX_S: Final = 90.0
 PROBE_STEP_MAX_S: Final = 30.0
+ALERTS_STEP_MAX_S: Final = 600.0  # every alert to a webhook that takes its whole time
 ODOO_STEP_MAX_S: Final = 900.0  # twenty pages and a batch refused one by one, each at its slowest
 UPKEEP_STEP_MAX_S: Final = 60.0
 SETTINGS_STEP_MAX_S: Final = 30.0
@@ -110,6 +113,14 @@ class Assembly:
         self._questions = self._make_questions()
         self._reminder = CapacityReminder(
             clock, self.store, BufferSettings().capacity, lambda: self.settings.buffer.capacity
+        )
+        channels = wiring.alert_channels(settings, clock)
+        self._alerts = AlertWatch(
+            clock,
+            self.store,
+            facts=lambda: as_facts(take(self.till)),
+            buffer_size=lambda: self.store.read(receipts.count_queued),
+            channels=lambda: channels,
         )
         self.reloader = self._make_reloader(file, tell_systemd)
         self.workers = self._make_workers()
@@ -201,6 +212,7 @@ class Assembly:
             ),
             "settings": (self.reloader.step, SETTINGS_STEP_MAX_S),
         }
+        steps["alerts"] = (self._alerts.step, ALERTS_STEP_MAX_S)
         if self._link is not None:
             steps["odoo"] = (self._link.step, ODOO_STEP_MAX_S)
         return {
@@ -239,7 +251,12 @@ class Assembly:
             odoo=self._link.seen if self._link else None,
             questions=self._questions,
             refresh_catalogue=self._refresh_catalogue,
+            test_alert=self._test_alert,
         )
+
+    def _test_alert(self) -> None:
+        self._alerts.test()
+        self.workers["alerts"].wake()
 
     def _refresh_catalogue(self) -> None:
         if self._link is not None:

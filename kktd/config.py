@@ -152,6 +152,21 @@ class OdooSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSettings:
+    webhook_url: str = _setting(
+        "Gets a POST for each alert that begins or ends; empty for none.",
+        "",
+        form=r"(https?://[^\s#]{1,512})?",
+    )
+    alertmanager_url: str = _setting(
+        "Base address of a Prometheus Alertmanager; empty for none.",
+        "",
+        form=r"(https?://[^\s?#]{1,512})?",
+    )
+    token_file: str = _setting("File with the bearer token of both.", "", form=FILE)
+
+
+@dataclass(frozen=True, slots=True)
 class OrganisationSettings:
     inn: str = _setting("INN of the owner, 10 or 12 digits.", "", form=r"(\d{10}|\d{12})?")
     name: str = _setting("Name of the owner.", "", form=ANY_TEXT)
@@ -171,6 +186,7 @@ class Settings:
     buffer: BufferSettings = BufferSettings()
     ofd: OfdSettings = OfdSettings()
     odoo: OdooSettings = OdooSettings()
+    alerts: AlertSettings = AlertSettings()
     organisation: OrganisationSettings = OrganisationSettings()
 
     @property

@@ -18,7 +18,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from kktd.events import Event
 from kktd.model.states import CircuitState, NetworkMode
@@ -55,6 +55,9 @@ class Gauges:
     mode: NetworkMode
     can_sell: bool
     sync_running_s: float
+    drift_s: float | None = None  # of our clock before Odoo's; None while nobody tells the time
+    heartbeat_age_s: float | None = None
+    heartbeat_failures: int | None = None
     drawers: Mapping[str, Drawer] = field(default_factory=dict)
 
 
@@ -213,12 +216,24 @@ class Metrics:
             ("kkt_in_doubt_receipts", "Receipts whose fate is being settled", seen.in_doubt),
             ("kkt_can_sell", "1 while a new sale would be taken", int(seen.can_sell)),
             ("kkt_sync_running_seconds", "Age of the sync that runs now", seen.sync_running_s),
+            ("kkt_hlc_drift_seconds", "Our clock before Odoo's", seen.drift_s),
+            (
+                "kkt_heartbeat_age_seconds",
+                "Since Odoo answered a heartbeat",
+                seen.heartbeat_age_s,
+            ),
         ]
         for name, text, value in values:
             if value is not None:
                 family = GaugeMetricFamily(name, text, labels=["pos_id"])
                 family.add_metric([self._till], value)
                 yield family
+        if seen.heartbeat_failures is not None:
+            failures = CounterMetricFamily(
+                "kkt_heartbeat_failures", "Heartbeats Odoo did not answer", labels=["pos_id"]
+            )
+            failures.add_metric([self._till], seen.heartbeat_failures)
+            yield failures
         yield GaugeMetricFamily(
             "kkt_buffer_capacity", "Receipts that may wait for the ОФД", value=seen.capacity
         )

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from kktd.alerts.channels import Alertmanager, Poster, Webhook
+from kktd.alerts.watch import Channel
 from kktd.clock import Clock, HlcStamp, HybridClock
 from kktd.config import Settings
 from kktd.network.prober import ProbeRules
@@ -71,6 +73,19 @@ def odoo_client(settings: Settings) -> Odoo:
     return OdooClient(
         odoo.url, lambda: Path(odoo.token_file).read_text(encoding="utf-8"), odoo.ca_file or None
     )
+
+
+def alert_channels(settings: Settings, clock: Clock) -> list[Channel]:
+    """Those that are configured."""
+    alerts, pos_id = settings.alerts, settings.till.pos_ids[0]
+    token = (lambda: Path(alerts.token_file).read_text("utf-8")) if alerts.token_file else None
+    made: list[Channel] = []
+    if alerts.webhook_url:
+        made.append(Webhook(Poster(alerts.webhook_url, token, clock), pos_id))
+    if alerts.alertmanager_url:
+        url = f"{alerts.alertmanager_url.rstrip('/')}/api/v2/alerts"
+        made.append(Alertmanager(Poster(url, token, clock), pos_id, clock))
+    return made
 
 
 def link_rules(settings: Settings) -> LinkRules:

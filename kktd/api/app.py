@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from kktd import log
 from kktd.api import (
+    alerts,
     buffer,
     dlq,
     health,
@@ -70,6 +71,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/events", Access.OPEN, live.show),
     Route("GET", "/v1/ready", Access.SOCKET, health.ready),
     Route("GET", "/metrics", Access.OPEN, metrics.show),
+    Route("POST", "/v1/alerts/test", Access.SOCKET, alerts.test),
     Route("POST", "/v1/tokens", Access.SOCKET, tokens.create),
     Route("GET", "/v1/tokens", Access.SOCKET, tokens.show),
     Route("POST", "/v1/tokens/{token_id}/revoke", Access.SOCKET, tokens.revoke),

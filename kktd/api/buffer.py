@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kktd.alerts.table import firing
 from kktd.api import query
+from kktd.api.alerts import as_facts
 from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
 from kktd.api.idempotency import once
-from kktd.api.messages import Language, sentence
+from kktd.api.messages import Language
 from kktd.api.mode_message import mode_sentence
 from kktd.api.receipts import parse_optional
 from kktd.api.schemas import SyncBody, parse
 from kktd.api.snapshot import Snapshot, take
 from kktd.api.times import iso
-from kktd.model.states import CircuitState
 from kktd.ofd.breaker import Circuit
 from kktd.receipts.answers import Answer
 
@@ -63,27 +64,14 @@ def _status(seen: Snapshot, language: Language) -> dict[str, Any]:
 
 
 def _alerts(seen: Snapshot, language: Language) -> list[dict[str, str]]:
-    """What somebody should see to, the worst first.  Levels: §5.8 and contract 4."""
-    percent, unsent_s = seen.percent_full, seen.oldest_unsent_s or 0.0
-    found: list[tuple[bool, str, str]] = [
-        (percent >= 100, "P1", "BUFFER_FULL"),
-        (seen.disk_failed, "P1", "DISK_FULL"),
-        (seen.lane.fn_ended is not None, "P1", (seen.lane.fn_ended or "").upper()),
-        (unsent_s > 20 * DAY_S, "P1", "unsent_20_days"),
-        (seen.sync.stopped_reason is not None, "P1", "ofd_stopped"),
-        (90 <= percent < 100, "P2", "buffer_90"),
-        (80 <= percent < 90, "P2", "buffer_80"),
-        (8 * HOUR_S < unsent_s <= 20 * DAY_S, "P2", "unsent_8_hours"),
-        (seen.circuit.state is not CircuitState.CLOSED, "P2", "ofd_away"),
-        (seen.reading.dlq > 0, "P2", "dlq"),
-        (seen.capacity_reminder, "P3", "capacity_raised"),
-        (4 * HOUR_S < unsent_s <= 8 * HOUR_S, "P3", "unsent_4_hours"),
-        (seen.reading.buffer.held > 0, "P3", "held_receipts"),
-    ]
+    """What somebody should see to, the worst first; at once, whatever its holding time."""
     return [
-        {"level": level, "message": sentence(key, language) or key}
-        for is_so, level, key in found
-        if is_so
+        {
+            "level": alert.level,
+            "name": alert.name,
+            "message": alert.en if language is Language.EN else alert.ru,
+        }
+        for alert in firing(as_facts(seen))
     ]
 
 

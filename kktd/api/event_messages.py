@@ -72,6 +72,8 @@ SENTENCES: Final[Mapping[str, Pair]] = {
     ),
     "dlq_retried": ("Чек возвращён из DLQ в очередь.", "A receipt left the DLQ for the queue."),
     "dlq_resolved": ("Запись DLQ закрыта человеком.", "A person closed a row of the DLQ."),
+    "alert_sent": ("Оповещение отправлено.", "An alert was raised."),
+    "alert_resolved": ("Причина оповещения устранена.", "What an alert was raised for is over."),
     "odoo_event_refused": (
         "Odoo не приняла событие кассы: сообщите администратору Odoo.",
         "Odoo refused an event of this till: tell its administrator.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kktd.api.till import SyncView, Till
 from kktd.metrics import Drawer, Gauges
 from kktd.model.states import NetworkMode
+from kktd.odoo.link import LinkSeen
 from kktd.ofd.breaker import Circuit
 from kktd.printers.base import Shift
 from kktd.receipts.health import LaneHealth
@@ -28,6 +29,7 @@ class Snapshot:
     network_for_s: float
     disk_failed: bool
     capacity_reminder: bool
+    odoo: LinkSeen | None
     obstacle: str | None
 
     @property
@@ -38,6 +40,13 @@ class Snapshot:
     def oldest_unsent_s(self) -> float | None:
         since = self.reading.oldest_registered_at_s
         return None if since is None else max(0.0, self.now_s - since)
+
+    @property
+    def drift_s(self) -> float | None:
+        """Our clock before Odoo's; None while nobody tells the time."""
+        if self.odoo is None or self.odoo.server_time_s is None:
+            return None
+        return self.now_s - self.odoo.server_time_s
 
 
 def take(till: Till) -> Snapshot:
@@ -57,6 +66,7 @@ def take(till: Till) -> Snapshot:
         network_for_s=till.network_for_s(),
         disk_failed=till.store.failed is not None,
         capacity_reminder=till.capacity_reminder(),
+        odoo=till.odoo() if till.odoo else None,
         obstacle=_obstacle(till, reading, lane),
     )
 
@@ -99,6 +109,9 @@ def as_gauges(seen: Snapshot) -> Gauges:
         mode=seen.network,
         can_sell=seen.obstacle is None,
         sync_running_s=seen.sync.running_s,
+        drift_s=seen.drift_s,
+        heartbeat_age_s=seen.odoo.heartbeat_age_s if seen.odoo else None,
+        heartbeat_failures=seen.odoo.failures if seen.odoo else None,
         drawers={
             pos_id: Drawer(shift.cash_kopecks, shift.opened_at_s, shift.unsynced)
             for pos_id, shift in seen.reading.shifts.items()

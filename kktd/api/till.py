@@ -75,5 +75,6 @@ class Till:
     ready: Callable[[], bool] = field(default=lambda: True)  # recovery is over, workers run
     odoo: Callable[[], LinkSeen] | None = None  # None: this till has no Odoo
     questions: Questions | None = None
+    test_alert: Callable[[], None] = field(default=lambda: None)
     refresh_catalogue: Callable[[], None] = field(default=lambda: None)
     capacity_reminder: Callable[[], bool] = field(default=lambda: False)  # raised for long

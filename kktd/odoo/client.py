@@ -179,7 +179,7 @@ def _product(item: object) -> Product:
 
 
 def _price(value: object) -> Kopecks:
-    """Rubles as text or number, at most two decimals; read as a decimal, never as a float."""
+    """Rubles as text or number, at most two decimals; read as a decimal."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError("no price")
     return kopecks_from_rubles(Decimal(value))

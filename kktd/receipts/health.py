@@ -10,9 +10,12 @@ from kktd import log
 from kktd.clock import Clock, Deadline
 from kktd.errors import PrinterError, Unreachable
 from kktd.events import Event
+from kktd.model.device import FnLife
 from kktd.model.fiscal import FiscalDocument
 from kktd.printers.base import FiscalPrinter, Paper, PrinterIdentity, PrinterStatus
 from kktd.receipts.answers import problem_of
+from kktd.receipts.identity import Identity
+from kktd.store.devices import Device
 
 STATUS_MS: Final = 4_000
 FN_ENDED: Final = frozenset({"fn_full", "fn_expired"})  # remedies, printers/remedies.py
@@ -24,7 +27,8 @@ class LaneHealth:
 
     `ready`: the printer answered and takes documents.  `remedy` names the sentence that says what a
     person should do, None when nothing.  `since_s` is the wall clock of the last change of `ready`.
-    `fn_ended` is the remedy of an FN that signs nothing more: only another one sells.
+    `fn_ended` is the remedy of an FN that signs nothing more: only another one sells.  `fn_life` is
+    read now and then, and None until it was.
     """
 
     ready: bool
@@ -34,6 +38,9 @@ class LaneHealth:
     identity: PrinterIdentity | None = None
     device_code: int | None = None
     fn_ended: str | None = None
+    status_at_s: float = 0.0  # wall clock of `status`
+    fn_life: FnLife | None = None
+    stranger: Device | None = None  # answers, and is not the one that was accepted
 
 
 class PrinterWatch:
@@ -43,19 +50,25 @@ class PrinterWatch:
         self,
         printer: FiscalPrinter,
         clock: Clock,
+        identity: Identity,
         status_read: Callable[[PrinterStatus], None] = lambda _: None,
     ) -> None:
         """`status_read` is told of every reading."""
+        self._identity = identity
         self._status_read = status_read
         self._printer = printer
         self._clock = clock
-        self.read_at_s = -1e9  # monotonic
+        self.read_at_s = self.fn_read_at_s = -1e9  # monotonic
         self._fn_read: str | None = None
         self.health = LaneHealth(ready=False, remedy="printer_away", since_s=clock.wall_s())
 
     def status(self) -> PrinterStatus:
-        """One reading; raises what the printer raises."""
+        """One reading; raises what the printer raises, and FnChanged of a stranger."""
         status = self._printer.status(Deadline.after_ms(self._clock, STATUS_MS))
+        try:
+            self._identity.check(status)
+        finally:
+            self.health = replace(self.health, stranger=self._identity.stranger)
         if self._fn_read != status.fn:
             self._fn_read = status.fn
             self.health = replace(self.health, fn_ended=None)
@@ -65,8 +78,14 @@ class PrinterWatch:
             self.blocked("paper")
         elif not self.health.ready:
             self._connected()
-        self.health = replace(self.health, status=status)
+        self.health = replace(self.health, status=status, status_at_s=self._clock.wall_s())
         return status
+
+    def read_fn(self) -> None:
+        """What the FN holds back for the ОФД and how long it lasts: a few short questions."""
+        self.fn_read_at_s = self._clock.monotonic_s()
+        life = self._printer.fn_life(Deadline.after_ms(self._clock, STATUS_MS))
+        self.health = replace(self.health, fn_life=life)
 
     def note_document(self, document: FiscalDocument) -> None:
         """What it made changes the status by as much; the next reading tells whether by more."""

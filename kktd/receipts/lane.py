@@ -18,6 +18,8 @@ from kktd.receipts.answers import SyncAt, never, operation_answer
 from kktd.receipts.books import Books, intent_from, mark_of
 from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth, PrinterWatch
+from kktd.receipts.identity import Identity
+from kktd.receipts.inquiries import Inquiries
 from kktd.receipts.operations import Operations
 from kktd.receipts.saga import Saga
 from kktd.receipts.waiters import Waiters
@@ -29,6 +31,8 @@ from kktd.store.store import Store
 
 PROBE_S: Final = 2.0  # idle: is the printer still there, is paper back
 RETRY_S: Final = 1.0  # it was away or not ready
+AGAIN_S: Final = 0.1  # it was there a moment ago: the line may lead elsewhere by now
+FN_READ_S: Final = 60.0  # idle: what the FN holds back for the ОФД
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class LaneRules:
     auto_print_s: int
     open_shift_on_sale: bool
     mark_documents: bool
+    fn_read_s: float = FN_READ_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Lane:
         offline: Callable[[], bool],
         registered: Callable[[], None],
         handover: Handover | None = None,
+        name: str = "kkt",
         sync_at: SyncAt = never,
         status_read: Callable[[PrinterStatus], None] = lambda _: None,
     ) -> None:
@@ -76,7 +82,9 @@ class Lane:
         self._waiters = waiters
         self._books = Books(store, clock, sync_at)
         self._handover = handover or Handover()
-        self._watch = PrinterWatch(printer, clock, status_read)
+        self.identity = Identity(store, clock, name)
+        self.inquiries = Inquiries(clock)
+        self._watch = PrinterWatch(printer, clock, self.identity, status_read)
         self._saga = Saga(printer, self._watch, self._books, clock, waiters, registered)
         self._operations = Operations(
             printer, self._watch, self._books, store, clock, waiters, offline
@@ -106,8 +114,10 @@ class Lane:
         except StaleState:
             wait_s = 0.0  # a caller moved it between our read and our write: look again
         except PrinterError as error:
+            wait_s = AGAIN_S if self._watch.health.ready else RETRY_S
             self._tell_waiting(self._watch.lost(error))
-            wait_s = RETRY_S
+        if wait_s > 0 and self.inquiries.answer(self._printer):
+            wait_s = 0.0
         return self._clock.monotonic_s() + wait_s
 
     def _next_job(self, now_s: float) -> float:
@@ -160,6 +170,8 @@ class Lane:
         if now_s - self._watch.read_at_s >= PROBE_S:
             self._watch.status()
         self._offer()
+        if now_s - self._watch.fn_read_at_s >= self.rules.fn_read_s:
+            self._watch.read_fn()
         return PROBE_S
 
     def _offer(self) -> None:

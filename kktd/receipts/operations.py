@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any, Final
 
@@ -60,6 +61,9 @@ RULES: Final = {
     OperationKind.CASH_OUT: Rule(_OPEN, False, Doubt.COUNTERS, Event.CASH_PAID_OUT),
     OperationKind.X_REPORT: Rule(_OPEN, False, Doubt.NOBODY, Event.X_REPORT_PRINTED, 60),
     OperationKind.DRAWER: Rule(_ANY, False, Doubt.NOBODY, Event.DRAWER_OPENED, 10),
+    OperationKind.SET_CLOCK: Rule(_CLOSED, False, Doubt.NOBODY, Event.CLOCK_SET, 30),
+    # Which fields an open shift forbids, the device knows and says.
+    OperationKind.WRITE_TABLE: Rule(_ANY, False, Doubt.NOBODY, Event.TABLE_WRITTEN, 30),
 }
 
 
@@ -148,9 +152,18 @@ class Operations:
                 printer.x_report(by)
             case OperationKind.DRAWER, _, _:
                 printer.open_drawer(by)
+            case OperationKind.SET_CLOCK, _, _ if asked.utc_offset_s is not None:
+                printer.set_clock(self._local(asked.utc_offset_s), by)
+            case OperationKind.WRITE_TABLE, _, _ if asked.cell and asked.value is not None:
+                printer.write_field(asked.cell, asked.value, by)
             case _:
                 raise Refused("not a whole request", device_code=None, remedy="engineer")
         return None
+
+    def _local(self, utc_offset_s: int) -> datetime:
+        """The shop's time by our clock, as the printer shows it: without a zone."""
+        zone = timezone(timedelta(seconds=utc_offset_s))
+        return datetime.fromtimestamp(self._clock.wall_s(), zone).replace(tzinfo=None)
 
     def settle(self, operation: Operation) -> float:
         """Find out what became of an operation in doubt; returns how long to wait (s)."""
@@ -185,7 +198,7 @@ class Operations:
         )
         fd = report.fd if isinstance(report, ShiftReport) else None
         log.event(rule.event, shift=report.shift, fd=fd, operation_id=operation.id)
-        if rule.document:
+        if rule.document or operation.kind is OperationKind.SET_CLOCK:
             self._watch.forget_status()
         if operation.kind is OperationKind.Z_REPORT:
             self._store.checkpoint(truncate=True)

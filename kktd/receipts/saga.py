@@ -147,6 +147,7 @@ class Saga:
         """The last receipt once more, marked as a copy; an older one cannot be."""
         printed = False
         if self._books.is_last(stored):
+            self._watch.status()  # of another printer the last receipt is another
             try:
                 self._printer.print_copy(self._within(STATUS_MS))
                 printed = True

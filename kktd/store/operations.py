@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kktd.errors import NotFound, StaleState
 from kktd.model.cash import CashCounters
+from kktd.model.device import Cell
 from kktd.model.money import Kopecks
 from kktd.model.receipt import Cashier
 from kktd.model.states import OPERATION, OperationState, Step
@@ -23,16 +24,24 @@ class OperationKind(StrEnum):
     CASH_OUT = "cash_out"
     X_REPORT = "x_report"
     DRAWER = "drawer"
+    SET_CLOCK = "set_clock"
+    WRITE_TABLE = "write_table"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked.  `amount` in kopecks and `reason` belong to cash movements."""
+    """What was asked.  `amount` in kopecks and `reason` belong to cash movements.
+
+    `utc_offset_s` of the shop belongs to setting the clock; `cell` and `value` to writing a table.
+    """
 
     kind: OperationKind
     cashier: Cashier | None = None
     amount: Kopecks | None = None
     reason: str | None = None
+    utc_offset_s: int | None = None
+    cell: Cell | None = None
+    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,13 @@ _COLUMNS: Final = "id, pos_id, kind, amount, request, state, result, created_at"
 def accept(db: Db, operation_id: str, pos_id: str, asked: Request, now_s: int) -> None:
     """Put it on disk; the lane runs it."""
     cashier = asked.cashier and {"name": asked.cashier.name, "inn": asked.cashier.inn}
-    request = json.dumps({"cashier": cashier, "reason": asked.reason}, ensure_ascii=False)
+    service = {
+        "utc_offset_s": asked.utc_offset_s,
+        "cell": asked.cell and asdict(asked.cell),
+        "value": asked.value,
+    }
+    known = {name: value for name, value in service.items() if value is not None}
+    request = json.dumps({"cashier": cashier, "reason": asked.reason, **known}, ensure_ascii=False)
     db.execute(
         """INSERT INTO operations (id, pos_id, kind, amount, request, created_at)
            VALUES (?, ?, ?, ?, ?, ?)""",
@@ -175,10 +190,14 @@ def _move(db: Db, operation_id: str, step: Step, was: OperationState) -> None:
 def _from_row(row: tuple[Any, ...]) -> Operation:
     asked = json.loads(row[4])
     cashier = Cashier(**asked["cashier"]) if asked["cashier"] else None
+    cell = Cell(**asked["cell"]) if asked.get("cell") else None
+    offset_s, value = asked.get("utc_offset_s"), asked.get("value")
     return Operation(
         id=row[0],
         pos_id=row[1],
-        request=Request(OperationKind(row[2]), cashier, row[3], asked["reason"]),
+        request=Request(
+            OperationKind(row[2]), cashier, row[3], asked["reason"], offset_s, cell, value
+        ),
         state=OperationState(row[5]),
         result=json.loads(row[6]) if row[6] else None,
         created_at_s=row[7],

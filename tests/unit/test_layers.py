@@ -36,6 +36,7 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.ofd": (3, "work"),
     "kktd.odoo": (3, "work"),
     "kktd.network": (3, "work"),
+    "kktd.alerts": (3, "work"),
     "kktd.power": (3, "work"),
     "kktd.reload": (3, "work"),
     "kktd.upkeep": (3, "work"),

@@ -1,0 +1,1 @@
+"""What somebody should hear of: one table, one watch, two ways out."""
