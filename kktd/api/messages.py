@@ -259,52 +259,6 @@ HINTS: Final[Mapping[str, Pair]] = {
     ),
 }
 
-# `alerts` of the buffer's status.
-ALERTS: Final[Mapping[str, Pair]] = {
-    "unsent_20_days": (
-        "Чеки не уходят в ОФД больше 20 дней, на 30-й ФН заблокируется: вызовите инженера.",
-        "Nothing reached the OFD for 20 days, at 30 the FN locks: call an engineer.",
-    ),
-    "unsent_8_hours": (
-        "Чеки не уходят в ОФД больше 8 часов: проверьте интернет.",
-        "Nothing reached the OFD for 8 hours: check the network.",
-    ),
-    "unsent_4_hours": (
-        "Чеки не уходят в ОФД больше 4 часов: проверьте интернет.",
-        "Nothing reached the OFD for 4 hours: check the network.",
-    ),
-    "ofd_stopped": (
-        "ОФД не принимает ключ кассы: обновите ключ.",
-        "The OFD does not take the till's key: renew it.",
-    ),
-    "ofd_away": (
-        "ОФД недоступен, чеки хранятся и уйдут сами: проверьте интернет.",
-        "The OFD cannot be reached, receipts are kept and leave by themselves: check the network.",
-    ),
-    "buffer_90": (
-        "Офлайн-буфер заполнен на 90 %: проверьте интернет и сообщите в поддержку.",
-        "The offline buffer is 90 % full: check the network, call support.",
-    ),
-    "buffer_80": (
-        "Офлайн-буфер заполнен на 80 %: проверьте интернет.",
-        "The offline buffer is 80 % full: check the network.",
-    ),
-    "dlq": (
-        "ОФД не принял некоторые чеки: вызовите инженера.",
-        "The OFD did not take some receipts: call an engineer.",
-    ),
-    "capacity_raised": (
-        "Буфер увеличен на время и остаётся таким больше 4 часов: восстановите связь "
-        "и верните capacity.",
-        "The buffer was made larger for a time and has been for 4 hours: mend the uplink, "
-        "then set capacity back.",
-    ),
-    "held_receipts": (
-        "Есть ненапечатанные чеки: напечатайте их или отмените.",
-        "Some receipts were not printed: print or cancel them.",
-    ),
-}
-
 # `details.reason` of INVALID and its kin, as raised, to Russian.
 REASONS: Final[Mapping[str, str]] = {
     "discount exceeds the line": "скидка больше суммы позиции",
@@ -358,7 +312,7 @@ REASONS: Final[Mapping[str, str]] = {
 
 def sentence(key: str, language: Language) -> str | None:
     """The sentence of a hint, a printer's remedy or a code; None if there is none."""
-    pair = HINTS.get(key) or CODES.get(key) or ALERTS.get(key)
+    pair = HINTS.get(key) or CODES.get(key)
     if pair is None:
         remedy = REMEDIES.get(key)
         if remedy is None:

@@ -103,8 +103,8 @@ class Identity:
     def _both(self) -> dict[str, str | None]:
         known, seen = self.known, self.stranger
         return {
-            "serial_noted": known and known.serial,
-            "serial_now": seen and seen.serial,
-            "fn_noted": known and known.fn,
-            "fn_now": seen and seen.fn,
+            "serial_noted": known.serial if known else None,
+            "serial_now": seen.serial if seen else None,
+            "fn_noted": known.fn if known else None,
+            "fn_now": seen.fn if seen else None,
         }

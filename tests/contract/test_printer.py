@@ -15,7 +15,7 @@ from kktd.model.money import Kopecks
 from kktd.model.receipt import PaymentMethod, ReceiptType, Sign, VatRate
 from kktd.printers.base import Paper, Shift
 from tests.contract.conftest import SHIFT_MS, PrinterBench
-from tests.support.receipts import CASHIER, a_line, a_receipt
+from tests.support.receipts import CASHIER, a_correction, a_line, a_receipt
 
 NOTHING_MADE = (Unreachable, NotReady, Refused)
 
@@ -231,11 +231,22 @@ def test_a_shift_is_opened_and_closed_once(printer: PrinterBench) -> None:
     assert printer.device.fn_status()["current_document"] == 0
 
 
-def test_a_correction_is_refused_before_anything_is_sent(printer: PrinterBench) -> None:
+def test_a_correction_is_what_the_fn_says_it_is(printer: PrinterBench) -> None:
+    document = printer.sell(a_correction(a_line(199_00)))
+    made = printer.device.documents()[-1]
+    assert (made["type"], made["total_kopecks"]) == ("correction", 199_00)
+    assert (document.fd, document.fp) == (made["fd"], str(made["fp"]))
+
+
+def test_a_correction_nothing_can_write_is_refused_before_anything_is_sent(
+    printer: PrinterBench,
+) -> None:
     printer.driver.status(printer.by())
+    sent = len(printer.device.documents())
     with pytest.raises(Refused):
-        printer.sell(a_receipt(type=ReceiptType.CORRECTION))
+        printer.sell(a_correction(a_line(199_00, vat=VatRate.V5_105)))  # no place in FFD 1.05
     assert not printer.driver.status(printer.by()).receipt_open
+    assert len(printer.device.documents()) == sent
 
 
 def test_a_busy_printer_is_waited_for(printer: PrinterBench) -> None:

@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Final
@@ -167,7 +166,7 @@ class SimulatedOdoo:
             return Reply(422, {"message": "pos_id and events are needed"})
         if len(events) > EVENTS_MAX:
             return Reply(422, {"message": f"more than {EVENTS_MAX} events"})
-        numbers = [event.get("seq") for event in events if isinstance(event, dict)]
+        numbers = [event["seq"] for event in events if _numbered(event)]
         if len(numbers) != len(events) or numbers != sorted(set(numbers)):
             return Reply(422, {"message": "seq does not rise"})
         kept = self._events.setdefault(pos_id, {})
@@ -235,12 +234,16 @@ def _sku(one: Row | str) -> str:
     return one if isinstance(one, str) else str(one["sku"])
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
+def _object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _numbered(event: object) -> bool:
+    return isinstance(event, dict) and isinstance(event.get("seq"), int)
 
 
 def main() -> int:
