@@ -70,6 +70,8 @@ class Event(Enum):
     CATALOGUE_IMPORTED = ("catalogue_imported", "INFO", None)
     CATALOGUE_REFUSED = ("catalogue_refused", "WARN", None)
     TOKEN_CREATED = ("token_created", "INFO", "token_created")
+    PAIRING_OFFERED = ("pairing_offered", "INFO", "pairing_offered")
+    GUESSING = ("access_guessing", "WARN", None)
     TOKEN_REVOKED = ("token_revoked", "INFO", "token_revoked")
     REQUEST_FAILED = ("request_failed", "ERROR", None)
     LIBRARY_FAILED = ("library_failed", "ERROR", None)

@@ -27,6 +27,7 @@ from kktd.api import (
     maintenance,
     metrics,
     operations,
+    pairing,
     products,
     receipts,
     refunds,
@@ -34,7 +35,7 @@ from kktd.api import (
     tokens,
 )
 from kktd.api.auth import authorise
-from kktd.api.call import ANYONE, Access, Call, Listener, Route, Runtime
+from kktd.api.call import NOBODY, Access, Call, Listener, Route, Runtime
 from kktd.api.errors import answer_response, error_response, plain_error, status_of
 from kktd.api.gate import Gate
 from kktd.api.messages import Language
@@ -72,6 +73,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/ready", Access.SOCKET, health.ready),
     Route("GET", "/metrics", Access.OPEN, metrics.show),
     Route("POST", "/v1/alerts/test", Access.SOCKET, alerts.test),
+    Route("POST", "/v1/pair", Access.CODE, pairing.redeem),
+    Route("POST", "/v1/pair", Access.SOCKET, pairing.offer),
     Route("POST", "/v1/tokens", Access.SOCKET, tokens.create),
     Route("GET", "/v1/tokens", Access.SOCKET, tokens.show),
     Route("POST", "/v1/tokens/{token_id}/revoke", Access.SOCKET, tokens.revoke),
@@ -95,23 +98,23 @@ def build_api(till: Till) -> Api:
     runtime = Runtime()
     # No OpenAPI at run time: it costs start-up time, and docs/api.md is what people read.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for route in ROUTES:
-        methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
+    for path in dict.fromkeys(route.path for route in ROUTES):
+        rows = tuple(route for route in ROUTES if route.path == path)
         # Plain routes: FastAPI would look in each request for parameters that schemas.py checks.
-        app.add_route(route.path, _endpoint(route, till, runtime), methods=methods)
+        # No methods means any: which of them a path has depends on the listener.
+        app.add_route(path, _endpoint(rows, till, runtime), methods=[])
     app.exception_handler(KktdError)(_on_error)
     app.exception_handler(HTTPException)(_on_http_error)
     return Api(app, runtime, till)
 
 
 def _endpoint(
-    route: Route, till: Till, runtime: Runtime
+    rows: tuple[Route, ...], till: Till, runtime: Runtime
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         listener, request_id, language = _facts(request)
-        if listener is Listener.METRICS and route.path != "/metrics":
-            raise NotFound("no such path")
-        call = Call(request, till, runtime, listener, ANYONE)
+        route = _pick(rows, request.method, listener)
+        call = Call(request, till, runtime, listener, NOBODY)
         call.caller = authorise(call, route.access)
         answer = await route.handler(call)
         if isinstance(answer, Response):
@@ -119,6 +122,18 @@ def _endpoint(
         return answer_response(answer, request_id, language, replayed=call.replayed)
 
     return endpoint
+
+
+def _pick(rows: tuple[Route, ...], method: str, listener: Listener) -> Route:
+    """The row of one path that this listener has.  Raises NotFound, HTTPException(405)."""
+    here = [route for route in rows if route.is_on(listener)]
+    if not here:
+        raise NotFound("no such path")
+    for route in here:
+        if method in route.methods:
+            return route
+    allowed = ", ".join(dict.fromkeys(one for route in here for one in route.methods))
+    raise HTTPException(405, headers={"Allow": allowed})
 
 
 async def _on_error(request: Request, error: KktdError) -> Response:

@@ -12,7 +12,9 @@ from typing import Final, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kktd.api.guesses import Guesses
 from kktd.api.messages import Language
+from kktd.api.pairing_code import Pairing
 from kktd.api.stream import Hub
 from kktd.api.till import Till
 from kktd.receipts.answers import Answer
@@ -37,6 +39,7 @@ class Access(Enum):
 
     OPEN = "open"  # no token while `api.open_reading` is on
     SOCKET = "socket"  # on the Unix socket alone; elsewhere there is no such path
+    CODE = "code"  # on the LAN alone, without a token: the pairing code is the proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Caller:
 
 
 ROOT: Final = Caller("root", Role.ADMIN)
-ANYONE: Final = Caller("anyone", Role.CASHIER)
+NOBODY: Final = Caller("anyone", Role.CASHIER)  # no token was asked for
 
 
 @dataclass(slots=True)
@@ -77,6 +80,8 @@ class Runtime:
     hub: Hub = field(default_factory=Hub)
     history: asyncio.Lock = field(default_factory=asyncio.Lock)  # one long look at a time
     running: dict[str, Running] = field(default_factory=dict)  # touched by the loop alone
+    guesses: Guesses = field(default_factory=Guesses)
+    pairing: Pairing = field(default_factory=Pairing)
 
     def close(self) -> None:
         """Let the threads end; nothing new is started."""
@@ -123,6 +128,16 @@ class Route:
     handler: Handler
 
     @property
-    def changes(self) -> bool:
-        """It changes something, so it wants an Idempotency-Key."""
-        return self.method != "GET"
+    def methods(self) -> tuple[str, ...]:
+        """HEAD asks as GET does, and gets no body."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+    def is_on(self, listener: Listener) -> bool:
+        """Elsewhere there is no such path."""
+        match listener:
+            case Listener.METRICS:
+                return self.path == "/metrics"
+            case Listener.SOCKET:
+                return self.access is not Access.CODE
+            case Listener.LAN:
+                return self.access is not Access.SOCKET

@@ -228,6 +228,10 @@ HINTS: Final[Mapping[str, Pair]] = {
         "ККТ печатает копию только последнего чека: отправьте покупателю электронный.",
         "The printer copies the last receipt only: send the customer an electronic one.",
     ),
+    "pair_again": (
+        "Код не подошёл или уже не действует: попросите новый (kktctl pair на кассе).",
+        "The code is wrong or over: ask for a new one (kktctl pair at the till).",
+    ),
     "operation_waiting": (
         "Запрос принят и ждёт ККТ: не повторяйте.",
         "The request is stored and waits for the printer: do not repeat it.",

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from kktd.api.document_size import DOCUMENT_BYTES_MAX, estimate_bytes
 from kktd.api.values import (
+    CODE,
     EMAIL,
     FN,
     FP,
@@ -65,6 +66,7 @@ from kktd.model.receipt import (
     TaxSystem,
     new_receipt_id,
 )
+from kktd.store.tokens import Role
 
 
 class Body(BaseModel):
@@ -205,8 +207,16 @@ class MaintenanceBody(Body):
 
 
 class TokenBody(Body):
-    role: Identifier
+    """A token, or the code that a front end pairs with."""
+
+    role: Annotated[Role, one_of({role.value: role for role in Role})]
     name: Identifier
+
+
+class CodeBody(Body):
+    """The code as it stands on the screen, with a gap in the middle or without."""
+
+    code: Annotated[str, text(CODE, 9, "8 digits are needed")]
 
 
 B = TypeVar("B", bound=Body)

@@ -106,9 +106,12 @@ def all_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*names, *ALWAYS)))
 
 
-def fingerprint(files: Files) -> str:
-    """SHA-256 of the CA, as browsers show it.  Raises OSError."""
-    der = ssl.PEM_cert_to_DER_cert(files.ca.read_text(encoding="ascii"))
+def fingerprint(files: Files) -> str | None:
+    """SHA-256 of the CA, as browsers show it; None while there is none."""
+    try:
+        der = ssl.PEM_cert_to_DER_cert(files.ca.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
     return ":".join(f"{byte:02X}" for byte in hashlib.sha256(der).digest())
 
 

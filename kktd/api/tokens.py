@@ -12,7 +12,6 @@ from kktd.api.call import Call
 from kktd.api.receipts import parse_optional
 from kktd.api.schemas import TokenBody, parse
 from kktd.api.times import iso
-from kktd.errors import Invalid
 from kktd.events import Event
 from kktd.receipts.answers import Answer
 from kktd.store import journal, tokens
@@ -23,20 +22,21 @@ from kktd.store.tokens import Role, Token
 async def create(call: Call) -> Answer:
     """POST /v1/tokens.  Not replayed: the token itself is nowhere on disk."""
     asked = parse(TokenBody, parse_json(await read_body(call.request)))
-    if asked.role not in tuple(Role):
-        raise Invalid("not one of the known names", field="role", known=list(Role))
-    role, name = Role(asked.role), asked.name
+    return await make_token(call, asked.role, asked.name, user=call.caller.name)
+
+
+async def make_token(call: Call, role: Role, name: str, **facts: str) -> Answer:
+    """A new one, shown in this answer alone; `facts` go to the journal."""
     token_id, (token, digest) = str(uuid.uuid4()), new_token()
     now_s = int(call.till.clock.wall_s())
+    known: dict[str, str] = {"token_id": token_id, "role": role, "name": name, **facts}
 
     def work(db: Db) -> None:
         tokens.create(db, token_id, role, name, digest, now_s)
-        journal.append(
-            db, Event.TOKEN_CREATED, now_s * 1000, token_id=token_id, role=role, name=name
-        )
+        journal.append(db, Event.TOKEN_CREATED, now_s * 1000, **known)
 
     await call.write(lambda: call.till.store.write(work))
-    log.event(Event.TOKEN_CREATED, token_id=token_id, role=role, name=name)
+    log.event(Event.TOKEN_CREATED, **known)
     return Answer(201, {"id": token_id, "token": token, "role": role, "name": name})
 
 
@@ -50,15 +50,17 @@ async def revoke(call: Call) -> Answer:
     """POST /v1/tokens/{id}/revoke."""
     token_id = str(call.request.path_params["token_id"]).lower()
     parse_optional(await read_body(call.request))
-    now_s = int(call.till.clock.wall_s())
+    now_s, user = int(call.till.clock.wall_s()), call.caller.name
 
     def work(db: Db) -> Token:
         revoked = tokens.revoke(db, token_id, now_s)
-        journal.append(db, Event.TOKEN_REVOKED, now_s * 1000, token_id=token_id)
+        journal.append(
+            db, Event.TOKEN_REVOKED, now_s * 1000, token_id=token_id, name=revoked.name, user=user
+        )
         return revoked
 
     revoked = await call.write(lambda: call.till.store.write(work))
-    log.event(Event.TOKEN_REVOKED, token_id=token_id)
+    log.event(Event.TOKEN_REVOKED, token_id=token_id, name=revoked.name, user=user)
     return Answer(200, _json(revoked))
 
 

@@ -152,8 +152,9 @@ class ApiBench:
         self.lan_port: int = lan.getsockname()[1]
         self.metrics_port: int = metrics.getsockname()[1]
         context = tls.ensure(self.certificates, self.settings.api.names, SystemClock())
+        self.api = build_api(self.api_till)
         self.server = ApiServer(
-            build_api(self.api_till),
+            self.api,
             (
                 Bound(Listener.SOCKET, root),
                 Bound(Listener.LAN, lan, context),
