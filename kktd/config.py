@@ -72,9 +72,11 @@ class ApiSettings:
 class PrinterSettings:
     family: str = _setting("Printer family.", "shtrih", choices=("shtrih",))
     url: str = _setting(
-        "serial:///dev/…?baudrate=115200 or tcp://host:port.",
+        "usb://, usb://VID:PID, usb://VID:PID/SERIAL, serial:///dev/…?baudrate=115200 or"
+        " tcp://host:port; `kktctl printer discover` says which.",
         "serial:///dev/kkt",
-        form=rf"serial:///[^\s?]+(\?\S*)?|tcp://{ADDRESS}(\?\S*)?",
+        form=rf"serial:///[^\s?]+(\?\S*)?|tcp://{ADDRESS}(\?\S*)?"
+        r"|usb://([0-9a-fA-F]{4}:[0-9a-fA-F]{4}(/[^\s?/]+)?)?(\?\S*)?",
     )
     protocol: str = _setting(
         "Low level of a Shtrih-M till; auto finds out by ENQ and sync.",

@@ -24,6 +24,7 @@ class Event(Enum):
     KKT_COPY_PRINTED = ("kkt_copy_printed", "INFO", "receipt_copied")
     PRINTER_CONNECTED = ("printer_connected", "INFO", "printer_connected")
     PRINTER_LOST = ("printer_lost", "ERROR", "printer_lost")
+    PRINTER_RESET = ("printer_reset", "WARN", None)
     PRINTER_STRANGE = ("printer_strange", "ERROR", "printer_strange")
     PRINTER_ACCEPTED = ("printer_accepted", "WARN", "printer_accepted")
     CLOCK_SET = ("printer_clock_set", "WARN", "printer_clock_set")

@@ -10,7 +10,8 @@ from kktd.config import PrinterSettings
 from kktd.errors import BadConfig
 from kktd.printers.base import FiscalPrinter
 from kktd.printers.shtrih.driver import ShtrihPrinter
-from kktd.wire.port import Port, open_port
+from kktd.wire.address import open_port
+from kktd.wire.port import Port
 
 FAMILIES: Final[dict[str, Callable[[Port, Clock, PrinterSettings], FiscalPrinter]]] = {
     "shtrih": ShtrihPrinter,

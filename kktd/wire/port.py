@@ -9,13 +9,15 @@ import errno
 import os
 import select
 import socket
+import termios
+from contextlib import suppress
+from fcntl import ioctl
 from typing import Final, Protocol
-from urllib.parse import parse_qs, urlsplit
 
 import serial
 
 from kktd.clock import Deadline
-from kktd.errors import BadConfig, KktdError
+from kktd.errors import KktdError
 
 BAUDRATE_DEFAULT: Final = 115_200  # [SHTRIH] 1: 4800 or 115200 by model
 TCP_PORT_DEFAULT: Final = 7778  # [SHTRIH] 1
@@ -52,6 +54,13 @@ class Port(Protocol):
     def drain_input(self) -> None:
         """Forget what has arrived and was not read; raises PortGone."""
 
+    def shake(self, by: Deadline) -> None:
+        """The far end answers nothing and has nothing under way that a restart could cut short.
+
+        A closed line that can be reset may be, if it was silent for long enough; the others do
+        nothing.  Never raises.
+        """
+
 
 class _DescriptorPort:
     """What serial ports and sockets share once they are open: a non-blocking descriptor."""
@@ -62,6 +71,9 @@ class _DescriptorPort:
     @property
     def is_open(self) -> bool:
         return self._fd is not None
+
+    def shake(self, by: Deadline) -> None:
+        """There is nothing to reset."""
 
     def read(self, max_bytes: int, by: Deadline) -> bytes:
         fd = self._descriptor()
@@ -134,11 +146,16 @@ class SerialPort(_DescriptorPort):
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise PortGone(f"cannot open {self._device}: {error}") from error
         self._fd = self._serial.fileno()
+        with suppress(OSError):  # besides pyserial's lock, which only other pyserials ask for
+            ioctl(self._fd, termios.TIOCEXCL)
+        with suppress(ValueError):  # bridges hold bytes back for 16 ms otherwise; ptys know it not
+            self._serial.set_low_latency_mode(True)
 
     def close(self) -> None:
         port, self._serial, self._fd = self._serial, None, None
         if port is not None:
             try:
+                ioctl(port.fileno(), termios.TIOCNXCL)  # it outlives us while another holds it open
                 port.close()
             except OSError:
                 return  # it is gone all the same
@@ -177,24 +194,3 @@ class TcpPort(_DescriptorPort):
                 link.close()
             except OSError:
                 return  # it is gone all the same
-
-
-def open_port(url: str) -> Port:
-    """The port a setting names; it opens at its first use.
-
-    `serial:///dev/ttyUSB0?baudrate=115200` or `tcp://host:7778`; raises BadConfig otherwise.
-    """
-    try:
-        parts = urlsplit(url)
-        options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        tcp_port = parts.port or TCP_PORT_DEFAULT
-        baudrate = int(options.pop("baudrate", BAUDRATE_DEFAULT))
-    except ValueError as error:
-        raise BadConfig("the printer's port is not readable", url=url, reason=str(error)) from error
-    if options or baudrate <= 0:
-        raise BadConfig("unknown options of the printer's port", url=url, options=sorted(options))
-    if parts.scheme == "serial" and parts.path.startswith("/"):
-        return SerialPort(parts.path, baudrate)
-    if parts.scheme == "tcp" and parts.hostname:
-        return TcpPort(parts.hostname, tcp_port)
-    raise BadConfig("the printer's port is serial:///dev/… or tcp://host:port", url=url)

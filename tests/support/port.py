@@ -118,6 +118,9 @@ class MemoryPort:
         self._receive()
         self._arrived = b""
 
+    def shake(self, by: Deadline) -> None:
+        """Nothing to reset."""
+
     def _receive(self) -> None:
         """Bytes that made it before the line dropped are still read."""
         data = self._device.transmit(self._clock.monotonic_s())

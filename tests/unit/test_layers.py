@@ -66,6 +66,7 @@ LIBRARIES = {
     "serial": ("kktd.wire", "kktd.cli"),
     "starlette": ("kktd.api",),
     "structlog": ("kktd.log",),
+    "usb": ("kktd.wire",),
     "urllib3": ("kktd.ofd", "kktd.odoo", "kktd.cli"),
     "uvicorn": ("kktd.api",),
 }

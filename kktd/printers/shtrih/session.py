@@ -1,6 +1,7 @@
 """A connection to one till: opened when needed, one command at a time, busy answers waited out.
 
-Source: [SHTRIH] 2.4 (waits), 5.2 (submodes), 10 (which errors pass by themselves).
+Source: [SHTRIH] 2.4 (waits), 5.2 (submodes), 10 (which errors pass by themselves).  When a deaf
+line may be shaken: docs/decisions/010.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ BUSY_RETRY_S: Final = 0.333  # [SHTRIH] 2.4: the same command is safe, it was re
 PRINT_POLL_S: Final = 0.050
 REPEATS_MAX: Final = 3  # of a command that changes nothing
 CONTINUES_MAX: Final = 2  # of one command; paper may end again
+WORK_MAX_S: Final = 180.0  # a command without an answer may run; [SHTRIH] 2.4: up to 120 s of it
+PRINT_MAX_S: Final = 60.0  # after an answer paper may still be coming out
 
 
 class Session:
@@ -31,6 +34,8 @@ class Session:
         self._password = password
         self._protocols = Protocols(protocol)
         self._exchange: Exchange | None = None
+        # Until then (monotonic s) it may be at work, at first on what an earlier process asked for.
+        self._busy_until_s = clock.monotonic_s() + WORK_MAX_S
 
     @property
     def connected(self) -> bool:
@@ -77,15 +82,28 @@ class Session:
     def _ask(self, command: Command, question: bytes, by: Deadline) -> bytes:
         exchange = self._connect(by)
         try:
-            return exchange.ask(question, command.reply_ms, by)
+            answer = exchange.ask(question, command.reply_ms, by)
         except NotSent:
             self.close()  # deaf or gone: a new connection finds out which
             self._protocols.doubt()
+            self._shake(by)
             raise
         except Unanswered as error:
+            self._note_work(command, WORK_MAX_S)
             if isinstance(error.__cause__, PortGone):
                 self.close()
             raise
+        self._note_work(command, PRINT_MAX_S)
+        return answer
+
+    def _note_work(self, command: Command, most_s: float) -> None:
+        if not command.repeatable:
+            self._busy_until_s = self._clock.monotonic_s() + most_s
+
+    def _shake(self, by: Deadline) -> None:
+        """Only a till that cannot be at work: a reset in the middle may cost it the paper."""
+        if self._clock.monotonic_s() >= self._busy_until_s:
+            self._port.shake(by)
 
     def _connect(self, by: Deadline) -> Exchange:
         if self._exchange is None:
@@ -97,5 +115,6 @@ class Session:
                 self._exchange = self._protocols.begin(self._port, by)
             except NotSent:
                 self.close()
+                self._shake(by)
                 raise
         return self._exchange

@@ -13,12 +13,22 @@ import threading
 import time
 import tty
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from rig.printer import SimulatedPrinter
 
 TICK_S: Final = 0.02  # longest sleep: faults from other threads must be noticed
 CHUNK: Final = 4096
+
+
+class Talker(Protocol):
+    """What a cable of any kind carries bytes of."""
+
+    def receive(self, data: bytes, now_s: float) -> None: ...
+
+    def transmit(self, now_s: float) -> bytes: ...
+
+    def next_due_s(self) -> float | None: ...
 
 
 class TcpTransport:
@@ -97,7 +107,7 @@ class TcpTransport:
 class PtyTransport:
     """A pseudo-terminal whose slave is linked to `path`.  A dropped line is silence."""
 
-    def __init__(self, printer: SimulatedPrinter, path: Path) -> None:
+    def __init__(self, printer: Talker, path: Path) -> None:
         self._printer = printer
         self._master, self._slave = os.openpty()  # the open slave keeps the master readable
         tty.setraw(self._slave)
@@ -128,7 +138,7 @@ class PtyTransport:
                     os.write(self._master, data)
 
 
-def _pause_s(printer: SimulatedPrinter) -> float:
+def _pause_s(printer: Talker) -> float:
     due_s = printer.next_due_s()
     if due_s is None:
         return TICK_S

@@ -13,7 +13,8 @@ import pytest
 from kktd.clock import Deadline, SystemClock
 from kktd.config import parse
 from kktd.errors import BadConfig
-from kktd.wire.port import Port, PortGone, SerialPort, TcpPort, open_port
+from kktd.wire.address import open_port
+from kktd.wire.port import Port, PortGone, SerialPort, TcpPort
 
 CLOCK = SystemClock()
 
