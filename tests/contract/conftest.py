@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import pytest
 from rig.faults import Faults
 from rig.printer import SimulatedPrinter
+from rig.usb import BULK, CDC, Bus, Gadget, Kind
 
 from kktd.clock import Deadline
 from kktd.config import PrinterSettings
@@ -17,9 +19,11 @@ from kktd.model.fiscal import FiscalDocument
 from kktd.model.receipt import Receipt
 from kktd.printers.base import FiscalPrinter
 from kktd.printers.shtrih.driver import ShtrihPrinter
+from kktd.wire.usb_port import Wanted
 from tests.support.clock import VirtualClock
 from tests.support.port import MemoryPort
 from tests.support.receipts import CASHIER, a_receipt
+from tests.support.usb import CountedUsbPort, virtual_usb_port
 
 PRINT_MS: Final = 10_000
 SHIFT_MS: Final = 60_000
@@ -33,7 +37,7 @@ class PrinterBench:
     device: SimulatedPrinter
     faults: Faults
     clock: VirtualClock
-    port: MemoryPort
+    port: MemoryPort | CountedUsbPort
     closing: str  # the rig's name of the command that makes a receipt
     opening_shift: str
     closing_shift: str
@@ -75,8 +79,10 @@ class PrinterBench:
         return None
 
 
-def shtrih(*, hangs_up: bool, protocol: str = "1", **options: object) -> PrinterBench:
-    """The driver finds the protocol out by itself."""
+def shtrih(
+    *, line: str = "tcp", protocol: str = "1", folder: Path | None = None, **options: object
+) -> PrinterBench:
+    """The driver finds the protocol out by itself, and on a USB the device."""
     clock, faults = VirtualClock(), Faults()
     device = SimulatedPrinter(
         None,
@@ -85,7 +91,14 @@ def shtrih(*, hangs_up: bool, protocol: str = "1", **options: object) -> Printer
         protocol=protocol,
         **options,  # type: ignore[arg-type]
     )
-    port = MemoryPort(device, clock, hangs_up=hangs_up)
+    port: MemoryPort | CountedUsbPort
+    if line in ON_USB:
+        assert folder is not None
+        bus = Bus(folder, clock)
+        bus.plug(Gadget(device, ON_USB[line]))
+        port = virtual_usb_port(bus, clock, Wanted())
+    else:
+        port = MemoryPort(device, clock, hangs_up=line == "tcp")
     return PrinterBench(
         driver=ShtrihPrinter(port, clock, PrinterSettings()),
         device=device,
@@ -101,17 +114,22 @@ def shtrih(*, hangs_up: bool, protocol: str = "1", **options: object) -> Printer
     )
 
 
+ON_USB: Final[dict[str, Kind]] = {"usb-cdc": CDC, "usb-bulk": BULK}
+
 FAMILIES: Final[dict[str, Callable[..., PrinterBench]]] = {
-    f"shtrih-{protocol}-{line}": partial(shtrih, protocol=protocol, hangs_up=line == "tcp")
-    for protocol in ("1", "2")
-    for line in ("tcp", "serial")
+    f"shtrih-{protocol}-{line}": partial(shtrih, protocol=protocol, line=line)
+    for protocol, lines in (
+        ("1", ("tcp", "serial", "usb-cdc")),
+        ("2", ("tcp", "serial", "usb-bulk")),
+    )
+    for line in lines
 }
 
 
 @pytest.fixture(params=list(FAMILIES))
-def make_bench(request: pytest.FixtureRequest) -> Callable[..., PrinterBench]:
+def make_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., PrinterBench]:
     """Builds a bench with options of the simulated device."""
-    return FAMILIES[request.param]
+    return partial(FAMILIES[request.param], folder=tmp_path)
 
 
 @pytest.fixture

@@ -42,14 +42,29 @@ class NoTty(MemoryPort):
         raise PortGone("cannot open: ENOENT")
 
 
-def virtual_usb_port(bus: Bus, clock: VirtualClock, wanted: Wanted) -> UsbPort:
+class CountedUsbPort(UsbPort):
+    """As MemoryPort counts."""
+
+    bytes_sent = bytes_received = 0
+
+    def read(self, max_bytes: int, by: Deadline) -> bytes:
+        data = super().read(max_bytes, by)
+        self.bytes_received += len(data)
+        return data
+
+    def write(self, data: bytes, by: Deadline) -> None:
+        super().write(data, by)
+        self.bytes_sent += len(data)
+
+
+def virtual_usb_port(bus: Bus, clock: VirtualClock, wanted: Wanted) -> CountedUsbPort:
     """kktd's own search and port on that bus; only the tty's bytes do not pass a kernel."""
 
     def open_tty(device: str, baudrate: int) -> Port:
         gadget = bus.gadget_at(device)
         return VirtualTty(gadget, clock, Path(device)) if gadget is not None else NoTty()
 
-    return UsbPort(wanted, UsbBus(bus, bus.sysfs, bus.dev), open_tty=open_tty)
+    return CountedUsbPort(wanted, UsbBus(bus, bus.sysfs, bus.dev), open_tty=open_tty)
 
 
 def real_usb_port(bus: Bus, wanted: Wanted) -> UsbPort:

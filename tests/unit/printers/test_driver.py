@@ -43,7 +43,7 @@ def tamper(bench: PrinterBench, rule: Callable[[bytes, Run], bytes]) -> Tampered
 
 @pytest.fixture
 def bench() -> PrinterBench:
-    bench = shtrih(hangs_up=True)
+    bench = shtrih()
     bench.open_shift()
     return bench
 
@@ -138,9 +138,9 @@ def test_a_reading_that_was_cut_is_finished_before_the_next(bench: PrinterBench)
     assert b"\xff\x3b" in codes[: codes.index(b"\xff\x3a")]
 
 
-@pytest.mark.parametrize("hangs_up", [True, False])
-def test_a_report_begun_and_lost_is_dropped_by_the_next_call(hangs_up: bool) -> None:
-    bench = shtrih(hangs_up=hangs_up)
+@pytest.mark.parametrize("line", ["tcp", "serial"])
+def test_a_report_begun_and_lost_is_dropped_by_the_next_call(line: str) -> None:
+    bench = shtrih(line=line)
     bench.fault("cut_after", bytes=2, direction="to_host", command="send_tlv")
     bench.fault("lose_reply", times=None, command="send_tlv")
     with pytest.raises(Unreachable):
@@ -163,7 +163,7 @@ def test_reports_name_their_cashier(bench: PrinterBench) -> None:
 
 
 def test_a_till_that_cannot_begin_a_report_still_opens_its_shift() -> None:
-    bench = shtrih(hangs_up=True)
+    bench = shtrih()
 
     def old(question: bytes, run: Run) -> bytes:
         return b"\xff\x41\x37" if question.startswith(b"\xff\x41") else run(question)
@@ -174,7 +174,7 @@ def test_a_till_that_cannot_begin_a_report_still_opens_its_shift() -> None:
 
 
 def test_an_old_till_without_tables_and_parameters_still_says_who_it_is() -> None:
-    bench = shtrih(hangs_up=True)
+    bench = shtrih()
 
     def old(question: bytes, run: Run) -> bytes:
         unknown = question[:1] in (b"\xf7", b"\x1f")
