@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kktd import __version__, wiring
+from kktd import __version__, printing, wiring
 from kktd.alerts.watch import AlertWatch
 from kktd.api.alerts import as_facts
 from kktd.api.heartbeat import heartbeat_body
@@ -36,8 +36,7 @@ from kktd.ofd.runs import estimate_s
 from kktd.printers.base import FiscalPrinter
 from kktd.printers.registry import make_printer
 from kktd.receipts.desk import Desk
-from kktd.receipts.handover import Handover
-from kktd.receipts.lane import Lane
+from kktd.receipts.lanes import Lanes
 from kktd.receipts.recovery import recover
 from kktd.receipts.reminder import CapacityReminder
 from kktd.receipts.waiters import Waiters
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     from kktd.api.server import ApiServer, Bound
 
 # The longest each worker's step may take, s: what the watchdog waits for.
-LANE_STEP_MAX_S: Final = 330.0  # 1 000 lines at the slowest command times
 DELIVERY_STEP_MAX_S: Final = 90.0
 PROBE_STEP_MAX_S: Final = 30.0
 ALERTS_STEP_MAX_S: Final = 600.0  # every alert to a webhook that takes its whole time
@@ -96,7 +94,7 @@ class Assembly:
         state_dir = settings.till.state_dir
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.store = wiring.open_store(state_dir / "kktd.db")
-        self.recovered = recover(self.store, clock, settings.till.pos_ids)
+        self.recovered = recover(self.store, clock, settings.printer_of)
         metrics.note_recovered(self.recovered.sessions)
         self._hlc = wiring.hybrid_clock(clock, self.store.read(receipts.highest_stamp))
         self._breaker = Breaker(clock, wiring.breaker_rules(settings))
@@ -106,9 +104,9 @@ class Assembly:
         )
         self._pace = Pace(wiring.pace_rules(settings), self._outside.chance)
         self.delivery = self._make_delivery()
-        waiters, handover = Waiters(), Handover()
-        self.lane = self._make_lane(waiters, handover)
-        self.desk = self._make_desk(waiters, handover)
+        waiters = Waiters()
+        self.lanes = self._make_lanes(waiters)
+        self.desk = self._make_desk(waiters)
         self._link = self._make_link()
         self._questions = self._make_questions()
         self._reminder = CapacityReminder(
@@ -173,37 +171,34 @@ class Assembly:
             lambda: self.settings.odoo.timeout_ms,
         )
 
-    def _make_lane(self, waiters: Waiters, handover: Handover) -> Lane:
-        settings = self.settings
-        return Lane(
-            self._outside.printer(settings.printer, self._clock),
+    def _make_lanes(self, waiters: Waiters) -> Lanes:
+        zone = self.settings.zone
+        around = printing.Around(
             self.store,
             self._clock,
             waiters,
-            wiring.lane_rules(settings),
             offline=lambda: self.mode() is NetworkMode.OFFLINE,
             registered=self.delivery.wake,
-            handover=handover,
             sync_at=self._sync_at,
-            status_read=lambda status: wiring.believe(self._hlc, status, settings.zone),
+            status_read=lambda status: wiring.believe(self._hlc, status, zone),
+            worker=lambda name: self.workers[name],
         )
+        return printing.make_lanes(self.settings, self._outside.printer, around)
 
-    def _make_desk(self, waiters: Waiters, handover: Handover) -> Desk:
+    def _make_desk(self, waiters: Waiters) -> Desk:
         return Desk(
             self.store,
             self._clock,
             self._hlc,
             waiters,
             wiring.desk_rules(self.settings),
-            health=lambda: self.lane.health,
-            wake_lane=lambda: self.workers["printer"].wake(),
-            handover=handover,
+            lane_of=self.lanes.find,
             sync_at=self._sync_at,
         )
 
     def _make_workers(self) -> dict[str, Worker]:
         steps = {
-            "printer": (self.lane.step, LANE_STEP_MAX_S),
+            **printing.steps(self.lanes),
             "delivery": (self.delivery.step, DELIVERY_STEP_MAX_S),
             "network": (self._prober.step, PROBE_STEP_MAX_S),
             "upkeep": (
@@ -237,7 +232,7 @@ class Assembly:
             store=self.store,
             clock=self._clock,
             settings=lambda: self.settings,
-            lane=lambda: self.lane.health,
+            lanes=self.lanes,
             breaker=self._breaker.snapshot,
             sync=self._sync_view,
             network=self.mode,
@@ -278,13 +273,13 @@ class Assembly:
         """What a reload swaps, each set whole; the lane takes its own between two receipts."""
         self.settings = settings
         self.desk.rules = wiring.desk_rules(settings)
-        self.lane.use(wiring.lane_rules(settings))
+        printing.swap_rules(self.lanes, settings.lanes)
         self.delivery.rules = wiring.delivery_rules(settings)
         self._pace.rules = wiring.pace_rules(settings)
         self._prober.rules = wiring.probe_rules(settings)
         if self._link is not None:
             self._link.rules = wiring.link_rules(settings)
-        for worker in ("printer", "delivery", "network"):
+        for worker in ("delivery", "network"):
             self.workers[worker].wake()
 
     def _sync_at(self, position: int) -> str | None:
@@ -323,11 +318,10 @@ class Assembly:
 
     def status_line(self) -> str:
         """`systemctl status` in one line."""
-        health = self.lane.health
-        printer = "printer ready" if health.ready else f"printer: {health.remedy}"
+        printers = printing.status_line(self.lanes)
         queued = self.store.read(receipts.count_queued)
         capacity = self.settings.buffer.capacity
-        line = f"{printer}, buffer {queued}/{capacity}, ОФД {self.mode()}"
+        line = f"{printers}, buffer {queued}/{capacity}, ОФД {self.mode()}"
         refused = self.reloader.refused
         return f"{line}, settings refused: {refused}" if refused else line
 

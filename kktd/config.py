@@ -8,16 +8,19 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kktd.errors import BadConfig
+from kktd.model.device import FIRST_PRINTER
 from kktd.model.receipt import TaxSystem
 
 ADDRESS: Final = r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}"
 ANY_TEXT: Final = r"[^\x00-\x1f]{0,256}"
+PRINTER_NAME: Final = r"[a-z0-9-]{1,32}"
 FILE: Final = r"(/[^\x00-\x1f]{1,255})?"
 
 
@@ -98,6 +101,11 @@ class PrinterSettings:
     mark_documents: bool = _setting("Store the receipt id in tag 1084.", True, live=True)
     open_shift_on_sale: bool = _setting("The first sale opens the shift.", True, live=True)
     ffd: str = _setting("Format of fiscal documents.", "1.05", choices=("1.05", "1.2"))
+    pos_ids: tuple[str, ...] = _setting(
+        "Tills it prints for; in [printer] empty for all that no other printer names.",
+        (),
+        form=r"[\w.-]{1,32}",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,25 @@ class Settings:
     odoo: OdooSettings = OdooSettings()
     alerts: AlertSettings = AlertSettings()
     organisation: OrganisationSettings = OrganisationSettings()
+    printers: Mapping[str, PrinterSettings] = field(default_factory=dict)  # besides `printer`
+
+    @property
+    def lanes(self) -> dict[str, PrinterSettings]:
+        """Every printer by name, the first first, each with the tills it prints for."""
+        named = {pos_id for one in self.printers.values() for pos_id in one.pos_ids}
+        rest = tuple(pos_id for pos_id in self.till.pos_ids if pos_id not in named)
+        first = replace(self.printer, pos_ids=self.printer.pos_ids or rest)
+        return {FIRST_PRINTER: first, **self.printers}
+
+    @property
+    def printer_of(self) -> dict[str, str]:
+        """The name of each till's printer."""
+        served = {pos_id: name for name, one in self.lanes.items() for pos_id in one.pos_ids}
+        return {pos_id: served[pos_id] for pos_id in self.till.pos_ids}
+
+    def printer_for(self, pos_id: str) -> PrinterSettings:
+        """Of a till that is not served, the first one's."""
+        return self.lanes[self.printer_of.get(pos_id, FIRST_PRINTER)]
 
     @property
     def zone(self) -> ZoneInfo:
@@ -201,7 +228,9 @@ class Settings:
 
 
 SECTIONS: Final[dict[str, Any]] = {
-    part.name: type(part.default) for part in dataclasses.fields(Settings)
+    part.name: type(part.default)
+    for part in dataclasses.fields(Settings)
+    if part.name != "printers"
 }
 
 
@@ -244,47 +273,80 @@ def parse(text: str) -> Settings:
 
 def line_of(text: str, key: str) -> int | None:
     """Where `section.key`, or the section, is set, counted from 1; None where it is not found."""
-    wanted, _, name = key.partition(".")
-    section, found = "", None
+    name, section = r"([\w-]+(?:\s*\.\s*[\w-]+)*)\s*", ""
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\s*([\w-]+)\s*\]", line):
-            section = header[1]
-            if section == wanted and not name:
-                return number
-        elif setting := re.match(r"\s*([\w-]+)(?:\s*\.\s*([\w-]+))?\s*=", line):
-            here = (
-                f"{section}.{setting[1]}" if section else ".".join(filter(None, setting.groups()))
-            )
-            if here == key:
-                found = found or number
-    return found
+        if header := re.match(rf"\s*\[\s*{name}\]", line):
+            section = here = re.sub(r"\s", "", header[1])
+        elif setting := re.match(rf"\s*{name}=", line):
+            here = ".".join(filter(None, (section, re.sub(r"\s", "", setting[1]))))
+        else:
+            continue
+        if here == key:
+            return number
+    return None
 
 
 def _check(data: dict[str, Any]) -> Settings:
-    strange = sorted(set(data) - set(SECTIONS))
+    known = {*SECTIONS, "printers"}
+    strange = sorted(set(data) - known)
     if strange:
-        raise BadConfig("unknown section", key=strange[0], known=sorted(SECTIONS))
-    sections = {name: _section(name, kind, data.get(name, {})) for name, kind in SECTIONS.items()}
-    settings = Settings(**sections)
+        raise BadConfig("unknown section", key=strange[0], known=sorted(known))
+    sections = {name: _section(name, kind(), data.get(name, {})) for name, kind in SECTIONS.items()}
+    printers = _printers(data.get("printers", {}), sections["printer"])
+    settings = Settings(**sections, printers=printers)
     try:
         settings.zone  # noqa: B018 - raises for an unknown zone
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadConfig("unknown zone", key="till.timezone", reason=str(error)) from error
     if not settings.till.pos_ids:
         raise BadConfig("no till", key="till.pos_ids", reason="at least one is needed")
+    _check_lanes(settings)
     if settings.ofd.backoff_initial_ms > settings.ofd.backoff_max_ms:
         raise BadConfig("the first wait is the longest", key="ofd.backoff_initial_ms")
     return settings
 
 
-def _section(name: str, kind: type, data: object) -> Any:
+def _printers(data: object, first: PrinterSettings) -> dict[str, PrinterSettings]:
+    """[printers.NAME]: what one does not set is as in [printer]."""
+    if not isinstance(data, dict):
+        raise BadConfig("not a section", key="printers")
+    for name, table in data.items():
+        key = f"printers.{name}"
+        if name == FIRST_PRINTER or not re.fullmatch(PRINTER_NAME, name):
+            raise BadConfig("not a name for a printer", key=key, form=PRINTER_NAME)
+        for needed in ("url", "pos_ids"):
+            if isinstance(table, dict) and not table.get(needed):
+                raise BadConfig("a setting is missing", key=f"{key}.{needed}")
+    return {name: _section(f"printers.{name}", first, table) for name, table in data.items()}
+
+
+def _check_lanes(settings: Settings) -> None:
+    """Every till has one printer, every printer a till and a port of its own."""
+    urls: set[str] = set()
+    left = set(settings.till.pos_ids)
+    for name, printer in settings.lanes.items():
+        section = "printer" if name == FIRST_PRINTER else f"printers.{name}"
+        if printer.url in urls:
+            raise BadConfig("another printer's port", key=f"{section}.url")
+        if not printer.pos_ids or not left.issuperset(printer.pos_ids):
+            reason = "names tills of till.pos_ids that no other printer names, at least one"
+            raise BadConfig("not its tills", key=f"{section}.pos_ids", reason=reason)
+        urls.add(printer.url)
+        left.difference_update(printer.pos_ids)
+    if left:
+        raise BadConfig("a till without a printer", key="printer.pos_ids", tills=sorted(left))
+
+
+def _section(name: str, like: Any, data: object) -> Any:
+    """What the file does not set is as in `like`."""
     if not isinstance(data, dict):
         raise BadConfig("not a section", key=name)
-    known = {one.name: one for one in dataclasses.fields(kind)}
+    known = {one.name: one for one in dataclasses.fields(like)}
     strange = sorted(set(data) - set(known))
     if strange:
         raise BadConfig("unknown key", key=f"{name}.{strange[0]}", known=sorted(known))
-    return kind(**{key: _value(f"{name}.{key}", known[key], raw) for key, raw in data.items()})
+    given = {key: _value(f"{name}.{key}", known[key], raw) for key, raw in data.items()}
+    return replace(like, **given)
 
 
 def _value(key: str, rule: dataclasses.Field[Any], raw: object) -> object:

@@ -17,12 +17,13 @@ import sdnotify
 from prometheus_client import CollectorRegistry
 
 from kktd import __version__, log, wiring
-from kktd.assembly import LANE_STEP_MAX_S, Assembly
+from kktd.assembly import Assembly
 from kktd.clock import Clock, Deadline, SystemClock
 from kktd.config import Settings, load, require_complete
 from kktd.errors import AlreadyRunning, BadConfig, KktdError, StoreUnavailable
 from kktd.events import Event
 from kktd.metrics import Metrics
+from kktd.printing import LANE_STEP_MAX_S, is_lane
 from kktd.store import receipts
 
 STOP_S: Final = 20.0  # for the receipt in hand
@@ -43,8 +44,11 @@ class Daemon:
         self._parts = Assembly(file, settings, clock, metrics, self._tell_systemd)
 
     def start(self) -> None:
-        """The printer's worker, listeners, READY; what sends to the ОФД begins when sales may."""
-        self._parts.workers["printer"].start()
+        """The lanes' workers, listeners, READY; what sends to the ОФД begins when sales may."""
+        workers = self._parts.workers
+        lanes = [worker for name, worker in workers.items() if is_lane(name)]
+        for worker in lanes:
+            worker.start()
         self._parts.api.start()
         self._parts.ready = True
         self._tell_systemd(f"READY=1\nSTATUS={self._parts.status_line()}")
@@ -54,8 +58,8 @@ class Daemon:
             in_doubt=self._parts.recovered.in_doubt,
             queued=self._parts.recovered.queued,
         )
-        for name, worker in self._parts.workers.items():
-            if name != "printer":
+        for worker in workers.values():
+            if worker not in lanes:
                 worker.start()
 
     def run(self) -> None:
@@ -84,7 +88,8 @@ class Daemon:
         log.event(Event.DAEMON_STOPPING)
         self._parts.ready = False
         self._parts.desk.close()
-        self._parts.lane.stopping = True
+        for lane in self._parts.lanes:
+            lane.stopping = True
         for worker in self._parts.workers.values():
             worker.ask_stop()
         finished = self._finish_receipt(by)
@@ -93,14 +98,16 @@ class Daemon:
         if delivered:
             self._parts.delivery.close()
         if finished and delivered:
-            self._parts.lane.close()
+            for lane in self._parts.lanes:
+                lane.close()
             self._parts.store.close()
         # Else a thread still talks to a device: what it does is settled at the next start.
 
     def _finish_receipt(self, by: Deadline) -> bool:
-        """Whether the lane ended.  A receipt is waited for past `by`, and systemd is told so."""
+        """Whether every lane ended; a receipt is waited for past `by`, and systemd is told so."""
         longest = Deadline.after_ms(self._clock, LANE_STEP_MAX_S * 1000)
-        while not self._parts.workers["printer"].join(STILL_PRINTING_S):
+        lanes = [worker for name, worker in self._parts.workers.items() if is_lane(name)]
+        while not all([worker.join(STILL_PRINTING_S) for worker in lanes]):
             printing = self._is_printing()
             if longest.passed() or (by.passed() and not printing):
                 return False

@@ -53,7 +53,7 @@ class Gauges:
     oldest_unsent_s: float | None  # age
     circuit: CircuitState
     mode: NetworkMode
-    can_sell: bool
+    can_sell: Mapping[str, bool]  # by pos_id
     sync_running_s: float
     drift_s: float | None = None  # of our clock before Odoo's; None while nobody tells the time
     heartbeat_age_s: float | None = None
@@ -214,7 +214,6 @@ class Metrics:
                 seen.oldest_unsent_s or 0,
             ),
             ("kkt_in_doubt_receipts", "Receipts whose fate is being settled", seen.in_doubt),
-            ("kkt_can_sell", "1 while a new sale would be taken", int(seen.can_sell)),
             ("kkt_sync_running_seconds", "Age of the sync that runs now", seen.sync_running_s),
             ("kkt_hlc_drift_seconds", "Our clock before Odoo's", seen.drift_s),
             (
@@ -234,6 +233,12 @@ class Metrics:
             )
             failures.add_metric([self._till], seen.heartbeat_failures)
             yield failures
+        can_sell = GaugeMetricFamily(
+            "kkt_can_sell", "1 while a new sale would be taken", labels=["pos_id"]
+        )
+        for pos_id, sells in seen.can_sell.items():
+            can_sell.add_metric([pos_id], int(sells))
+        yield can_sell
         yield GaugeMetricFamily(
             "kkt_buffer_capacity", "Receipts that may wait for the ОФД", value=seen.capacity
         )

@@ -22,28 +22,51 @@ on with what it had.  What is «applied at once» holds from the next receipt on
 Try a file before it goes to a till: `kktctl config check FILE`.  `kktctl config show` prints every
 setting of the file with its default, without secrets.
 
+Several printers: `[printer]` is the first, each further one has a section `[printers.NAME]` with
+its own `url` and `pos_ids`; what such a section does not set is as in `[printer]`.
+
+```toml
+[till]
+pos_ids = ["POS-001", "POS-002"]
+
+[printer]                     # prints for POS-001: nobody else names it
+url = "serial:///dev/kkt"
+
+[printers.hall]
+url = "serial:///dev/kkt-hall"
+pos_ids = ["POS-002"]
+```
+
 While `buffer.capacity` is above its default, the till reminds of it every four hours.
 """
 
 
-def rules() -> list[tuple[str, dataclasses.Field[Any]]]:
+def parts(settings: Settings) -> dict[str, Any]:
+    """Every section by its name in the file."""
+    further = {f"printers.{name}": one for name, one in settings.printers.items()}
+    return {name: getattr(settings, name) for name in SECTIONS} | further
+
+
+def rules(settings: Settings | None = None) -> list[tuple[str, dataclasses.Field[Any]]]:
     """The whole table: `section.key` and its rule."""
     return [
         (f"{name}.{one.name}", one)
-        for name, kind in SECTIONS.items()
-        for one in dataclasses.fields(kind)
+        for name, part in parts(settings or Settings()).items()
+        for one in dataclasses.fields(part)
     ]
 
 
 def value_of(settings: Settings, key: str) -> Any:
     """The value of `section.key`."""
-    section, _, name = key.partition(".")
-    return getattr(getattr(settings, section), name)
+    section, _, name = key.rpartition(".")
+    return getattr(parts(settings)[section], name)
 
 
 def changed_keys(old: Settings, new: Settings) -> list[str]:
-    """Keys whose values differ, as in the table."""
-    return [key for key, _ in rules() if value_of(old, key) != value_of(new, key)]
+    """Keys whose values differ, as in the table; a printer that came or went as its section."""
+    known = [key for key, _ in rules(old) if key.rpartition(".")[0] in parts(new)]
+    moved = sorted(set(parts(old)) ^ set(parts(new)))
+    return [key for key in known if value_of(old, key) != value_of(new, key)] + moved
 
 
 def merge_live(old: Settings, new: Settings) -> tuple[Settings, list[str], list[str]]:
@@ -51,23 +74,25 @@ def merge_live(old: Settings, new: Settings) -> tuple[Settings, list[str], list[
 
     Returns the merged settings, the keys they take over and the keys that wait for a restart.
     """
-    changed = set(changed_keys(old, new))
-    taken = [key for key, rule in rules() if key in changed and rule.metadata["live"]]
-    waiting = [key for key, rule in rules() if key in changed and not rule.metadata["live"]]
+    changed = changed_keys(old, new)
+    live = {key for key, rule in rules(old) if rule.metadata["live"]}
+    taken = [key for key in changed if key in live]
+    waiting = [key for key in changed if key not in live]
     merged = old
     for key in taken:
-        section, _, name = key.partition(".")
-        part: Any = getattr(merged, section)
-        part = dataclasses.replace(part, **{name: value_of(new, key)})
-        merged = dataclasses.replace(merged, **{section: part})
+        section, _, name = key.rpartition(".")
+        part = dataclasses.replace(parts(merged)[section], **{name: value_of(new, key)})
+        group, _, printer = section.rpartition(".")
+        taken_in: Any = {**merged.printers, printer: part} if group else part
+        merged = dataclasses.replace(merged, **{group or section: taken_in})
     return merged, taken, waiting
 
 
 def as_shown(settings: Settings) -> dict[str, dict[str, Any]]:
     """For people: every setting in force; secrets as «…», and no password inside an address."""
-    shown: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
-    for key, rule in rules():
-        section, _, name = key.partition(".")
+    shown: dict[str, dict[str, Any]] = {name: {} for name in parts(settings)}
+    for key, rule in rules(settings):
+        section, _, name = key.rpartition(".")
         value = value_of(settings, key)
         if rule.metadata["secret"]:
             value = "…"

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from kktd.alerts.channels import Alertmanager, Poster, Webhook
 from kktd.alerts.watch import Channel
 from kktd.clock import Clock, HlcStamp, HybridClock
-from kktd.config import Settings
+from kktd.config import PrinterSettings, Settings
 from kktd.network.prober import ProbeRules
 from kktd.odoo.client import Odoo, OdooClient
 from kktd.odoo.link import LinkRules
@@ -22,7 +22,7 @@ from kktd.ofd.breaker import BreakerRules
 from kktd.ofd.delivery import DeliveryRules
 from kktd.ofd.pace import PaceRules
 from kktd.printers.base import PrinterStatus
-from kktd.receipts.desk import DeskRules
+from kktd.receipts.admission import DeskRules, PrinterRules
 from kktd.receipts.lane import LaneRules
 from kktd.store.store import Store
 
@@ -120,16 +120,14 @@ def watchdog_interval_s() -> float:
 
 
 def desk_rules(settings: Settings) -> DeskRules:
-    return DeskRules(
-        settings.till.pos_ids,
-        settings.buffer.capacity,
-        settings.printer.max_unprinted,
-        settings.printer.open_shift_on_sale,
-    )
+    printers = {
+        name: PrinterRules(printer.max_unprinted, printer.open_shift_on_sale)
+        for name, printer in settings.lanes.items()
+    }
+    return DeskRules(settings.buffer.capacity, printers)
 
 
-def lane_rules(settings: Settings) -> LaneRules:
-    printer = settings.printer
+def lane_rules(printer: PrinterSettings) -> LaneRules:
     return LaneRules(printer.auto_print_s, printer.open_shift_on_sale, printer.mark_documents)
 
 

@@ -14,13 +14,10 @@ from time import perf_counter
 from typing import Final
 
 from benchmarks.harness import Row, interleaved_s
-from kktd.clock import HybridClock, SystemClock
 from kktd.model.receipt import PaymentMethod, Receipt
-from kktd.receipts.desk import Desk, DeskRules
-from kktd.receipts.health import LaneHealth
-from kktd.receipts.waiters import Waiters
-from kktd.store import receipts
+from kktd.receipts.desk import Desk
 from kktd.store.store import Store
+from tests.support.desk import roomy_desk
 from tests.support.disk import Disk
 from tests.support.receipts import a_line, a_receipt
 
@@ -29,20 +26,6 @@ FRAME_BYTES: Final = 4_096 + 24  # a page of the WAL with its header
 CALLERS: Final = 16
 FLUSH_US: Final = 10_000  # a slow eMMC
 SALES: Final = 320
-
-
-def a_desk(store: Store) -> Desk:
-    """The desk of a till whose printer is well, with room for every sale of the measurement."""
-    clock = SystemClock()
-    return Desk(
-        store,
-        clock,
-        HybridClock(clock, store.read(receipts.highest_stamp)),
-        Waiters(),
-        DeskRules(("POS-001",), 10**9, 10**9, open_shift_on_sale=True),
-        health=lambda: LaneHealth(ready=True, remedy=None, since_s=0.0),
-        wake_lane=lambda: None,
-    )
 
 
 def a_sale() -> Receipt:
@@ -65,7 +48,7 @@ def selling(desk: Desk) -> Callable[[], None]:
 def one_caller(folder: Path) -> Row:
     """Each in turn: a receipt accepted, and as many bytes appended to a file and flushed."""
     store = Store(folder / "kktd.db")
-    sell = selling(a_desk(store))
+    sell = selling(roomy_desk(store))
     sell()
     store.checkpoint(truncate=True)
     per_sale = _bytes_of_a_sale(store, sell)
@@ -121,7 +104,7 @@ def sixteen_callers(folder: Path) -> Row:
 def _sell_together(path: Path) -> None:
     """The child of `sixteen_callers`: prints what it took."""
     store = Store(path)
-    desk = a_desk(store)
+    desk = roomy_desk(store)
     sales = [(a_sale(), str(uuid.uuid4())) for _ in range(SALES)]
 
     def sell(sale: tuple[Receipt, str]) -> None:

@@ -14,7 +14,7 @@ from kktd.receipts.answers import Answer
 def as_facts(seen: Snapshot) -> Facts:
     """One snapshot."""
     shifts = [one.opened_at_s for one in seen.reading.shifts.values() if one.opened_at_s]
-    lane = seen.lane
+    remedies = [lane.health.remedy for lane in seen.lanes if not lane.health.ready]
     return Facts(
         percent_full=seen.percent_full,
         dlq=seen.reading.dlq,
@@ -26,8 +26,8 @@ def as_facts(seen: Snapshot) -> Facts:
         ofd_stopped=seen.sync.stopped_reason is not None,
         disk_failed=seen.disk_failed,
         capacity_raised=seen.capacity_reminder,
-        printer_remedy=None if lane.ready else lane.remedy,
-        fn_ended=lane.fn_ended is not None,
+        printer_remedy=min(remedies, key=lambda remedy: remedy == "paper", default=None),
+        fn_ended=any(lane.health.fn_ended for lane in seen.lanes),
         shift_age_s=max((seen.now_s - opened_s for opened_s in shifts), default=0.0),
         drift_s=seen.drift_s,
         odoo_silent_s=seen.odoo.heartbeat_age_s if seen.odoo else None,

@@ -11,10 +11,11 @@ from kktd.api.call import Call
 from kktd.api.errors import json_response
 from kktd.api.maintenance import maintenance_json
 from kktd.api.messages import Language, error_sentence, sentence
-from kktd.api.snapshot import Snapshot, take
+from kktd.api.snapshot import LaneSeen, Snapshot, take
 from kktd.api.till import Till
 from kktd.api.times import iso
 from kktd.model.states import CircuitState, NetworkMode
+from kktd.receipts.health import LaneHealth
 
 WARN_PERCENT: Final = 80
 
@@ -25,7 +26,7 @@ async def show(call: Call) -> Response:
     seen = await call.read(lambda: take(call.till))
     workers = dict(call.till.workers())
     late = sorted(name for name, on_time in workers.items() if not on_time)
-    remedy = seen.obstacle or (None if seen.lane.ready else seen.lane.remedy)
+    remedy = seen.obstacle or seen.remedy
     resting = seen.reading.maintenance
     details = {"reason": resting.reason} if resting else {}
     body = {
@@ -33,6 +34,7 @@ async def show(call: Call) -> Response:
         "pos_ids": list(call.till.settings().till.pos_ids),
         "can_sell": seen.obstacle is None,
         "obstacle": seen.obstacle,
+        "tills": {pos_id: _till(lane) for pos_id, lane in seen.tills.items()},
         "message": error_sentence(remedy, None, details, language) if remedy else None,
         "maintenance": maintenance_json(seen.reading.maintenance),
         "components": _components(seen, late, language) | _odoo(call.till),
@@ -46,7 +48,7 @@ def _status(seen: Snapshot, late: list[str]) -> str:
     if seen.obstacle is not None:
         return "unhealthy"
     fine = (
-        seen.lane.ready
+        all(lane.health.ready and not lane.obstacle for lane in seen.lanes)
         and seen.network is NetworkMode.ONLINE
         and seen.circuit.state is CircuitState.CLOSED
         and seen.percent_full < WARN_PERCENT
@@ -62,7 +64,8 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
     reachable = circuit.state is CircuitState.CLOSED and seen.network is not NetworkMode.OFFLINE
     status = seen.lane.status
     return {
-        "kkt_device": _printer(seen, language),
+        "kkt_device": _printer(seen.lane, language),
+        "printers": {one.name: _printer(one.health, language) for one in seen.lanes},
         "ofd_connection": {
             "status": "healthy" if reachable else "degraded",
             "network_status": seen.network,
@@ -100,8 +103,15 @@ def _odoo(till: Till) -> dict[str, Any]:
     }
 
 
-def _printer(seen: Snapshot, language: Language) -> dict[str, Any]:
-    lane = seen.lane
+def _till(lane: LaneSeen) -> dict[str, Any]:
+    return {
+        "printer": lane.name,
+        "can_sell": lane.obstacle is None,
+        "obstacle": lane.obstacle,
+    }
+
+
+def _printer(lane: LaneHealth, language: Language) -> dict[str, Any]:
     status, identity = lane.status, lane.identity
     return {
         "status": "healthy" if lane.ready else "unhealthy",

@@ -36,4 +36,5 @@ def heartbeat_body(seen: Snapshot, hlc: HlcStamp, version: str) -> dict[str, Any
         },
         "power": "mains",
         "can_sell": seen.obstacle is None,
+        "tills": {pos_id: lane.obstacle is None for pos_id, lane in seen.tills.items()},
     }

@@ -25,7 +25,7 @@ async def show(call: Call) -> Response:
 
 
 def parts_of(seen: Snapshot) -> dict[str, Any]:
-    """Event name to data; what everybody in the shop may see."""
+    """Event name, `:` and which one of several, to data; what everybody in the shop may see."""
     return {
         "mode": {
             "network_status": seen.network,
@@ -41,6 +41,13 @@ def parts_of(seen: Snapshot) -> dict[str, Any]:
             "held": seen.reading.buffer.held,
             "dlq_size": seen.reading.dlq,
         },
-        "printer": {"ready": seen.lane.ready, "remedy": seen.lane.remedy},
+        **{
+            f"printer:{one.name}": {
+                "name": one.name,
+                "ready": one.health.ready,
+                "remedy": one.health.remedy,
+            }
+            for one in seen.lanes
+        },
         "breaker": {"state": seen.circuit.state},
     }

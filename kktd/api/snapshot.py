@@ -5,24 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kktd.api.till import SyncView, Till
+from kktd.config import PrinterSettings, Settings
 from kktd.metrics import Drawer, Gauges
 from kktd.model.states import NetworkMode
 from kktd.odoo.link import LinkSeen
 from kktd.ofd.breaker import Circuit
 from kktd.printers.base import Shift
 from kktd.receipts.health import LaneHealth
+from kktd.receipts.lane import Lane
 from kktd.store import gauges
 from kktd.store.gauges import Reading
 
 
 @dataclass(frozen=True, slots=True)
+class LaneSeen:
+    """One printer.  `obstacle` is the code of what keeps its tills from selling, or None."""
+
+    name: str
+    pos_ids: tuple[str, ...]
+    health: LaneHealth
+    obstacle: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`obstacle` is the code of what keeps it from selling, None when nothing does."""
+    """`lanes` as in the settings, the first first; never empty."""
 
     now_s: float
     reading: Reading
     capacity: int
-    lane: LaneHealth
+    lanes: tuple[LaneSeen, ...]
     circuit: Circuit
     sync: SyncView
     network: NetworkMode
@@ -30,7 +42,27 @@ class Snapshot:
     disk_failed: bool
     capacity_reminder: bool
     odoo: LinkSeen | None
-    obstacle: str | None
+
+    @property
+    def lane(self) -> LaneHealth:
+        """Of the first printer: on most tills the only one."""
+        return self.lanes[0].health
+
+    @property
+    def obstacle(self) -> str | None:
+        """What keeps every till from selling; None while one of them sells."""
+        codes = [lane.obstacle for lane in self.lanes]
+        return codes[0] if all(codes) else None
+
+    @property
+    def remedy(self) -> str | None:
+        """Of the first printer that is not ready; None when all are."""
+        return next((one.health.remedy for one in self.lanes if not one.health.ready), None)
+
+    @property
+    def tills(self) -> dict[str, LaneSeen]:
+        """By pos_id: whose printer prints for it."""
+        return {pos_id: lane for lane in self.lanes for pos_id in lane.pos_ids}
 
     @property
     def percent_full(self) -> float:
@@ -53,13 +85,14 @@ def take(till: Till) -> Snapshot:
     """One short read transaction and what the workers last saw; blocks for no device."""
     settings = till.settings()
     pos_ids = settings.till.pos_ids
-    reading = till.store.read(lambda db: gauges.read(db, pos_ids))
-    lane = till.lane()
+    names = [lane.name for lane in till.lanes]
+    reading = till.store.read(lambda db: gauges.read(db, pos_ids, names))
+    whole = _obstacle(till, reading)
     return Snapshot(
         now_s=till.clock.wall_s(),
         reading=reading,
         capacity=settings.buffer.capacity,
-        lane=lane,
+        lanes=tuple(_see(settings, lane, reading, whole) for lane in till.lanes),
         circuit=till.breaker(),
         sync=till.sync(),
         network=till.network(),
@@ -67,31 +100,42 @@ def take(till: Till) -> Snapshot:
         disk_failed=till.store.failed is not None,
         capacity_reminder=till.capacity_reminder(),
         odoo=till.odoo() if till.odoo else None,
-        obstacle=_obstacle(till, reading, lane),
     )
 
 
-def _obstacle(till: Till, reading: Reading, lane: LaneHealth) -> str | None:
-    """In the order the desk would refuse a sale."""
-    settings = till.settings()
+def _obstacle(till: Till, reading: Reading) -> str | None:
+    """Of the whole box, in the order the desk would refuse a sale."""
     if not till.ready():
         return "SHUTTING_DOWN"
     if till.store.failed is not None:
         return "DISK_FULL"
     if reading.maintenance is not None:
         return "MAINTENANCE"
-    if reading.buffer.queued >= settings.buffer.capacity:
+    if reading.buffer.queued >= till.settings().buffer.capacity:
         return "BUFFER_FULL"
-    if lane.fn_ended is not None:
-        return lane.fn_ended.upper()
-    waiting = reading.buffer.waiting_for_printer
-    if not lane.ready and waiting >= settings.printer.max_unprinted:
+    return None
+
+
+def _see(settings: Settings, lane: Lane, reading: Reading, whole: str | None) -> LaneSeen:
+    """`whole`: what keeps the whole box from selling."""
+    health, printer = lane.health, settings.lanes[lane.name]
+    waiting = reading.lanes[lane.name].waiting
+    return LaneSeen(
+        lane.name, lane.pos_ids, health, whole or _lane_obstacle(printer, health, waiting)
+    )
+
+
+def _lane_obstacle(printer: PrinterSettings, health: LaneHealth, waiting: int) -> str | None:
+    """The same order."""
+    if health.fn_ended is not None:
+        return health.fn_ended.upper()
+    if not health.ready and waiting >= printer.max_unprinted:
         return "PRINTER_UNAVAILABLE"
-    status = lane.status
-    if status is not None and lane.ready:
+    status = health.status
+    if status is not None and health.ready:
         if status.shift is Shift.EXPIRED:
             return "SHIFT_EXPIRED"
-        if status.shift is Shift.CLOSED and not settings.printer.open_shift_on_sale:
+        if status.shift is Shift.CLOSED and not printer.open_shift_on_sale:
             return "SHIFT_CLOSED"
     return None
 
@@ -107,7 +151,7 @@ def as_gauges(seen: Snapshot) -> Gauges:
         oldest_unsent_s=seen.oldest_unsent_s,
         circuit=seen.circuit.state,
         mode=seen.network,
-        can_sell=seen.obstacle is None,
+        can_sell={pos_id: lane.obstacle is None for pos_id, lane in seen.tills.items()},
         sync_running_s=seen.sync.running_s,
         drift_s=seen.drift_s,
         heartbeat_age_s=seen.odoo.heartbeat_age_s if seen.odoo else None,

@@ -144,6 +144,8 @@ class Hub:
 
 
 def message_of(name: str, value: object) -> bytes:
+    """Which of several it is stands in the data: a browser subscribes to names it knows."""
+    name = name.partition(":")[0]
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return f"event: {name}\ndata: {data}\n\n".encode()
 

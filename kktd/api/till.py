@@ -14,7 +14,7 @@ from kktd.odoo.link import LinkSeen
 from kktd.odoo.questions import Questions
 from kktd.ofd.breaker import Circuit
 from kktd.receipts.desk import Desk
-from kktd.receipts.health import LaneHealth
+from kktd.receipts.lanes import Lanes
 from kktd.store.store import Store
 
 
@@ -63,7 +63,7 @@ class Till:
     store: Store
     clock: Clock
     settings: Callable[[], Settings]
-    lane: Callable[[], LaneHealth]
+    lanes: Lanes
     breaker: Callable[[], Circuit]
     sync: Callable[[], SyncView]
     network: Callable[[], NetworkMode]

@@ -16,7 +16,7 @@ async def await_answer(call: Call, ticket: Ticket, present: Callable[[], Answer]
         return ticket.answer
     if ticket.waiter is None:
         return await call.read(present)
-    timeout_s = call.till.settings().printer.print_timeout_ms / 1000
+    timeout_s = call.till.settings().printer_for(ticket.pos_id).print_timeout_ms / 1000
     halted = asyncio.ensure_future(call.runtime.halt.wait())
     answered = asyncio.wrap_future(ticket.waiter)
     either: set[asyncio.Future[Any]] = {answered, halted}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
+
+FIRST_PRINTER: Final = "kkt"  # the name of the printer in [printer]; the others bring theirs
 
 
 @dataclass(frozen=True, slots=True)

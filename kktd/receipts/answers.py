@@ -202,6 +202,7 @@ class Ticket:
     """What `Desk` hands out: an answer at once, or a future that the lane fills."""
 
     id: str
+    pos_id: str
     answer: Answer | None = None
     replayed: bool = False
     waiter: Future[Answer] | None = None

@@ -48,9 +48,10 @@ def intent_from(status: PrinterStatus, mark: str | None) -> Intent:
 
 
 class Books:
-    """Writes what the lane did.  One lane, one thread."""
+    """Writes what the lane of `printer` did.  One lane, one thread."""
 
-    def __init__(self, store: Store, clock: Clock, sync_at: SyncAt) -> None:
+    def __init__(self, store: Store, clock: Clock, sync_at: SyncAt, printer: str) -> None:
+        self._printer = printer
         self._sync_at = sync_at
         self._store = store
         self._clock = clock
@@ -219,6 +220,7 @@ class Books:
                 stored.receipt.pos_id,
                 Request(OperationKind.SHIFT_OPEN, stored.receipt.cashier),
                 self._now_s(),
+                self._printer,
             )
             return operations.find(db, operation_id)
 
@@ -300,7 +302,8 @@ class Books:
         if operation.kind is OperationKind.Z_REPORT:
             sessions.close_session(db, session_id, result, now_s)
             sessions.close_shift(db, report.fn, report.shift, now_s)
-            receipts.hold_waiting(db)  # nothing of this shift prints into the next unasked
+            # Nothing of this shift prints into the next unasked.
+            receipts.hold_waiting(db, self._printer)
         return result
 
     def refuse_operation(

@@ -6,19 +6,10 @@ Nothing here talks to a device: every call is one transaction or one read.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from kktd import log
 from kktd.clock import Clock, HybridClock
 from kktd.errors import (
-    BufferFull,
-    DoubtOpen,
-    FnExpired,
-    FnFull,
-    PrinterUnavailable,
-    ShiftClosed,
-    ShiftExpired,
     ShuttingDown,
     TooLate,
     UnknownPos,
@@ -26,8 +17,14 @@ from kktd.errors import (
 from kktd.events import Event
 from kktd.model.receipt import Original, PaymentMethod, Receipt, ReceiptType
 from kktd.model.states import IN_FN, FiscalState, Step
-from kktd.printers.base import Shift
-from kktd.receipts import drawer, pause, refunds
+from kktd.receipts import pause, refunds
+from kktd.receipts.admission import (
+    DeskLane,
+    DeskRules,
+    LaneOf,
+    check_may_operate,
+    check_may_sell,
+)
 from kktd.receipts.answers import (
     Answer,
     QueuePlace,
@@ -38,29 +35,18 @@ from kktd.receipts.answers import (
     receipt_answer,
 )
 from kktd.receipts.handover import Handover
-from kktd.receipts.health import LaneHealth
 from kktd.receipts.refunds import Odoo, Verdict
 from kktd.receipts.waiters import Waiters
-from kktd.store import journal, keys, operations, receipts
+from kktd.store import journal, keys, lanes, operations, receipts
 from kktd.store.connection import Db
-from kktd.store.operations import OperationKind, Request
-from kktd.store.receipts import BufferCount, StoredReceipt
+from kktd.store.operations import Request
+from kktd.store.receipts import StoredReceipt
 from kktd.store.refunds import find_original
 from kktd.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class DeskRules:
-    """The settings that decide whether a receipt is taken."""
-
-    pos_ids: tuple[str, ...]
-    capacity: int
-    max_unprinted: int
-    open_shift_on_sale: bool
-
-
 class Desk:
-    """Thread-safe.  `wake_lane` tells the lane that there is work; `health` is what it last saw."""
+    """Thread-safe.  Whatever concerns a printer is asked of the lane of the receipt's till."""
 
     def __init__(
         self,
@@ -69,20 +55,16 @@ class Desk:
         hlc: HybridClock,
         waiters: Waiters,
         rules: DeskRules,
-        health: Callable[[], LaneHealth],
-        wake_lane: Callable[[], None],
-        handover: Handover | None = None,
+        lane_of: LaneOf,
         sync_at: SyncAt = never,
     ) -> None:
-        self._handover = handover or Handover()
+        self._lane_of = lane_of
         self._sync_at = sync_at
         self._store = store
         self._clock = clock
         self._hlc = hlc
         self._waiters = waiters
         self.rules = rules
-        self._health = health
-        self._wake_lane = wake_lane
         self._closing = False
 
     def close(self) -> None:
@@ -110,22 +92,25 @@ class Desk:
         PrinterUnavailable, ShiftClosed, ShiftExpired, Maintenance, ShuttingDown, StoreUnavailable,
         of a refund also Invalid, RefundNotSynced, NotEnoughCash: nothing is.
         """
+        lane = self._lane_of(receipt.pos_id)
         waiter = self._waiters.join(receipt.id)
         try:
             ticket = self._store.write(
                 lambda db: self._accept(
-                    db, receipt, key, digest, odoo, supervised=supervised, testing=testing
+                    db, lane, receipt, key, digest, odoo, supervised=supervised, testing=testing
                 )
             )
         except BaseException:
-            self._handover.drop(receipt.id)
+            if lane is not None:
+                lane.handover.drop(receipt.id)
             self._waiters.leave(receipt.id, waiter)
             raise
         if ticket.id != receipt.id:
             self._waiters.leave(receipt.id, waiter)
             return self._follow(ticket)
         ticket.waiter = waiter
-        self._wake_lane()
+        if lane is not None:
+            lane.wake()
         hlc, size = ticket.facts["hlc"], ticket.facts["buffer_size"]
         log.event(Event.RECEIPT_CREATE, receipt_id=receipt.id, pos_id=receipt.pos_id, hlc=hlc)
         log.event(Event.BUFFER_INSERT, receipt_id=receipt.id, buffer_size=size, hlc_stored=True)
@@ -134,6 +119,7 @@ class Desk:
     def _accept(
         self,
         db: Db,
+        lane: DeskLane | None,
         receipt: Receipt,
         key: str | None,
         digest: bytes,
@@ -145,65 +131,37 @@ class Desk:
         known = keys.find(db, key, digest) if key else None
         if known is not None and known.receipt_id:
             answer = Answer.from_stored(known.answer) if known.answer else None
-            return Ticket(known.receipt_id, answer, replayed=True)
+            return Ticket(known.receipt_id, receipt.pos_id, answer, replayed=True)
         now_s = self._clock.wall_s()
         if not testing:
             pause.check(db, now_s)
-        count = receipts.count_buffer(db)
-        self._check_may_sell(receipt.pos_id, count, testing=testing)
+        lane = self._open_lane(lane, receipt.pos_id)
+        count = lanes.count(db, lane.name)
+        check_may_sell(self.rules, lane, count, testing=testing)
         if receipt.type is ReceiptType.REFUND:
             receipt = refunds.admit(db, receipt, odoo, supervised=supervised)
         elif receipt.gives_back:
             refunds.check_cash(db, receipt)
         stamp = self._hlc.tick()
-        receipts.accept(db, receipt, stamp, now_s)
+        receipts.accept(db, receipt, stamp, now_s, lane.name)
         if key:
             keys.claim(db, key, digest, int(now_s), receipt_id=receipt.id)
-        if count.waiting_for_printer == 0:
-            self._begin(db, receipt, int(now_s))
+        if count.waiting == 0:
+            _begin(db, lane.handover, receipt, int(now_s))
         size = count.queued + 1
         journal.append(
             db, Event.BUFFER_INSERT, self._now_ms(), receipt_id=receipt.id, buffer_size=size
         )
-        return Ticket(receipt.id, facts={"hlc": stamp.as_json(), "buffer_size": size})
+        facts = {"hlc": stamp.as_json(), "buffer_size": size}
+        return Ticket(receipt.id, receipt.pos_id, facts=facts)
 
-    def _begin(self, db: Db, receipt: Receipt, now_s: int) -> None:
-        """Store the intent in the same transaction if the lane is idle (receipts/handover.py)."""
-        intent = self._handover.take(receipt.id)
-        if intent is None:
-            return
-        if receipts.find_known_documents(db, intent.fn, intent.last_fd):
-            self._handover.drop(receipt.id)  # the FN counts backwards: the lane refuses it
-            return
-        receipts.begin_printing(db, receipt.id, intent, now_s)
-
-    def _check_may_sell(self, pos_id: str, count: BufferCount, *, testing: bool) -> None:
+    def _open_lane(self, lane: DeskLane | None, pos_id: str) -> DeskLane:
+        """Raises ShuttingDown, UnknownPos."""
         if self._closing:
             raise ShuttingDown("the till is shutting down")
-        if pos_id not in self.rules.pos_ids:
+        if lane is None:
             raise UnknownPos("this till does not serve that pos_id", pos_id=pos_id)
-        if count.queued >= self.rules.capacity:
-            log.event(Event.BUFFER_FULL, buffer_size=count.queued, capacity=self.rules.capacity)
-            raise BufferFull(
-                "the buffer is full", queued=count.queued, capacity=self.rules.capacity
-            )
-        health = self._health()
-        if health.fn_ended and not testing:
-            ended = FnExpired if health.fn_ended == "fn_expired" else FnFull
-            raise ended("the FN signs no more documents", fn=health.status and health.status.fn)
-        if not health.ready and count.waiting_for_printer >= self.rules.max_unprinted:
-            raise PrinterUnavailable(
-                "receipts already wait for the printer",
-                waiting=count.waiting_for_printer,
-                remedy=health.remedy,
-            )
-        status = health.status
-        if status is None or not health.ready:
-            return  # the lane finds out when it prints
-        if status.shift is Shift.EXPIRED:
-            raise ShiftExpired("the shift is older than 24 hours", shift=status.shift_number)
-        if status.shift is Shift.CLOSED and not self.rules.open_shift_on_sale:
-            raise ShiftClosed("no shift is open")
+        return lane
 
     def _follow(self, ticket: Ticket) -> Ticket:
         """A repeat: the stored answer, the present state of doubt, or a place beside the first."""
@@ -274,8 +232,10 @@ class Desk:
         except BaseException:
             self._waiters.leave(receipt_id, waiter)
             raise
-        self._wake_lane()
-        return Ticket(receipt_id, waiter=waiter, answer=None, replayed=stored.state in IN_FN)
+        pos_id = stored.receipt.pos_id
+        if (lane := self._lane_of(pos_id)) is not None:
+            lane.wake()
+        return Ticket(receipt_id, pos_id, waiter=waiter, replayed=stored.state in IN_FN)
 
     def _release(self, db: Db, receipt_id: str) -> StoredReceipt:
         stored = receipts.find(db, receipt_id)
@@ -299,22 +259,20 @@ class Desk:
         (cash), ShuttingDown: nothing is stored.
         """
         operation_id = str(uuid.uuid4())
+        found = self._lane_of(pos_id)
 
         def work(db: Db) -> Ticket:
             known = keys.find(db, key, digest) if key else None
             if known is not None and known.operation_id:
                 answer = Answer.from_stored(known.answer) if known.answer else None
-                return Ticket(known.operation_id, answer, replayed=True)
-            if self._closing:
-                raise ShuttingDown("the till is shutting down")
-            if pos_id not in self.rules.pos_ids:
-                raise UnknownPos("this till does not serve that pos_id", pos_id=pos_id)
-            self._check_may_operate(db, asked, pos_id)
+                return Ticket(known.operation_id, pos_id, answer, replayed=True)
+            lane = self._open_lane(found, pos_id)
+            check_may_operate(db, lane, asked, pos_id)
             now_s = int(self._clock.wall_s())
-            operations.accept(db, operation_id, pos_id, asked, now_s)
+            operations.accept(db, operation_id, pos_id, asked, now_s, lane.name)
             if key:
                 keys.claim(db, key, digest, now_s, operation_id=operation_id)
-            return Ticket(operation_id)
+            return Ticket(operation_id, pos_id)
 
         waiter = self._waiters.join(operation_id)
         try:
@@ -332,18 +290,9 @@ class Desk:
                     ticket.answer, ticket.waiter = answer, None
             return ticket
         ticket.waiter = waiter
-        self._wake_lane()
+        if found is not None:
+            found.wake()
         return ticket
-
-    def _check_may_operate(self, db: Db, asked: Request, pos_id: str) -> None:
-        status = self._health().status
-        match asked.kind, asked.amount:
-            case OperationKind.Z_REPORT, _:
-                if doubtful := receipts.count_buffer(db).in_doubt:
-                    raise DoubtOpen("a receipt is in doubt", in_doubt=doubtful)
-            case OperationKind.CASH_OUT, amount if amount is not None:
-                shift_open = status is not None and status.shift is not Shift.CLOSED
-                drawer.check_cash_out(db, pos_id, amount, shift_open=shift_open)
 
     def operation_answer(self, operation_id: str) -> Answer:
         """In its present state; raises NotFound."""
@@ -351,6 +300,17 @@ class Desk:
 
     def _now_ms(self) -> int:
         return int(self._clock.wall_s() * 1000)
+
+
+def _begin(db: Db, handover: Handover, receipt: Receipt, now_s: int) -> None:
+    """Store the intent in the same transaction if the lane is idle (receipts/handover.py)."""
+    intent = handover.take(receipt.id)
+    if intent is None:
+        return
+    if receipts.find_known_documents(db, intent.fn, intent.last_fd):
+        handover.drop(receipt.id)  # the FN counts backwards: the lane refuses it
+        return
+    receipts.begin_printing(db, receipt.id, intent, now_s)
 
 
 def queue_place(db: Db, stored: StoredReceipt, sync_at: SyncAt) -> QueuePlace | None:

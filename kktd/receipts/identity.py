@@ -60,7 +60,7 @@ class Identity:
             raise FnChanged("that one does not answer now", **self._both())
         if self.known is not None:
             old = self.known
-            left = self._store.read(lambda db: devices.find_unsettled(db, old))
+            left = self._store.read(lambda db: devices.find_unsettled(db, self._printer, old))
             if left.in_doubt:
                 raise DoubtOpen("only the old printer can settle it", in_doubt=left.in_doubt)
             if left.unsent and old.fn != seen.fn and not leave_unsent:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from kktd.clock import Clock
 from kktd.errors import PrinterError, StaleState
+from kktd.model.device import FIRST_PRINTER
 from kktd.model.states import FiscalState, OperationState
 from kktd.printers.base import FiscalPrinter, Paper, PrinterStatus, Shift
 from kktd.receipts.answers import SyncAt, never, operation_answer
@@ -70,18 +71,20 @@ class Lane:
         *,
         offline: Callable[[], bool],
         registered: Callable[[], None],
-        handover: Handover | None = None,
-        name: str = "kkt",
+        name: str = FIRST_PRINTER,
+        pos_ids: tuple[str, ...] = (),
+        wake: Callable[[], None] = lambda: None,
         sync_at: SyncAt = never,
         status_read: Callable[[PrinterStatus], None] = lambda _: None,
     ) -> None:
-        """`handover` is the desk's too: without one a sale costs a commit more."""
+        """`pos_ids` are the tills it prints for; `wake` lets its worker look again at once."""
+        self.name, self.pos_ids, self.wake = name, pos_ids, wake
         self._printer = printer
         self._store = store
         self._clock = clock
         self._waiters = waiters
-        self._books = Books(store, clock, sync_at)
-        self._handover = handover or Handover()
+        self._books = Books(store, clock, sync_at, name)
+        self.handover = Handover()  # the desk's too
         self.identity = Identity(store, clock, name)
         self.inquiries = Inquiries(clock)
         self._watch = PrinterWatch(printer, clock, self.identity, status_read)
@@ -121,10 +124,10 @@ class Lane:
         return self._clock.monotonic_s() + wait_s
 
     def _next_job(self, now_s: float) -> float:
-        self._handover.offer(None)
-        work = self._store.read(_find_work)
+        self.handover.offer(None)
+        work = self._store.read(self._find_work)
         printing = work.in_state(FiscalState.PRINTING)
-        self._saga.declare_doubt([one for one in printing if self._handover.find(one.id) is None])
+        self._saga.declare_doubt([one for one in printing if self.handover.find(one.id) is None])
         for stored in work.in_state(FiscalState.IN_DOUBT):
             return self._saga.settle(stored)
         for operation in work.operations:
@@ -150,7 +153,7 @@ class Lane:
                 self._operations.run(operation)
                 return 0.0
         for stored in work.in_state(FiscalState.PRINTING):
-            if (intent := self._handover.find(stored.id)) is not None:
+            if (intent := self.handover.find(stored.id)) is not None:
                 self._print_begun(stored, intent)
                 return 0.0
         for operation in work.operations:
@@ -181,7 +184,7 @@ class Lane:
         if status is None or not health.ready:
             return
         if status.shift is Shift.OPEN and status.paper is Paper.READY:
-            self._handover.offer(
+            self.handover.offer(
                 lambda receipt_id: intent_from(status, mark_of(receipt_id) if marks else None)
             )
 
@@ -197,13 +200,13 @@ class Lane:
         if not may_print or not unchanged or self._too_old(stored):
             self._give_back(stored)
             return
-        self._handover.drop(stored.id)  # from here on only the FN knows
+        self.handover.drop(stored.id)  # from here on only the FN knows
         self._saga.print_begun(stored, intent)
 
     def _give_back(self, stored: StoredReceipt) -> None:
         """Begun and never sent: it waits as if accepted alone."""
         self._books.give_back(stored, FiscalState.PRINTING, None)
-        self._handover.drop(stored.id)
+        self.handover.drop(stored.id)
 
     def _print(self, stored: StoredReceipt, waiting: list[Operation]) -> float:
         status = self._watch.status()
@@ -231,7 +234,7 @@ class Lane:
 
     def _tell_waiting(self, problem: dict[str, Any]) -> None:
         """Nobody waits for a printer that is not there: tell each caller how it stands."""
-        work = self._store.read(_find_work)
+        work = self._store.read(self._find_work)
         for stored in work.in_state(FiscalState.ACCEPTED):
             if not stored.held:
                 self._waiters.publish(stored.id, self._books.wait(stored, problem))
@@ -239,8 +242,9 @@ class Lane:
             if operation.state is OperationState.ACCEPTED:
                 self._waiters.publish(operation.id, operation_answer(operation))
 
-
-def _find_work(db: Db) -> Work:
-    return Work(
-        receipts.find_at_printer(db), operations.find_open(db), receipts.find_copies_asked(db)
-    )
+    def _find_work(self, db: Db) -> Work:
+        return Work(
+            receipts.find_at_printer(db, self.name),
+            operations.find_open(db, self.name),
+            receipts.find_copies_asked(db, self.name),
+        )

@@ -5,6 +5,7 @@ Milliseconds, no device: `printing` becomes `in_doubt`; the lane settles it late
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kktd import log
@@ -12,7 +13,7 @@ from kktd.clock import Clock
 from kktd.events import Event
 from kktd.model.money import rubles
 from kktd.model.receipt import PaymentMethod
-from kktd.store import journal, leases, operations, receipts, sessions
+from kktd.store import journal, lanes, leases, operations, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.store import Store
 
@@ -26,8 +27,11 @@ class Recovered:
     sessions: tuple[str, ...]  # pos_id of every shift found open
 
 
-def recover(store: Store, clock: Clock, pos_ids: tuple[str, ...]) -> Recovered:
-    """Bring every row into a state that is true after a stop, and check the drawer (§5.4.1)."""
+def recover(store: Store, clock: Clock, printer_of: Mapping[str, str]) -> Recovered:
+    """Bring every row into a state that is true after a stop, and check the drawer (§5.4.1).
+
+    `printer_of` names the printer of each till, as the settings have it now.
+    """
     now_s = int(clock.wall_s())
 
     def work(db: Db) -> Recovered:
@@ -37,7 +41,8 @@ def recover(store: Store, clock: Clock, pos_ids: tuple[str, ...]) -> Recovered:
             log.event(Event.KKT_IN_DOUBT, receipt_id=receipt_id, error="stopped while printing")
         lost = operations.recover(db)
         leases.free_all(db)  # the file lock is ours: whoever held one is dead
-        found = tuple(pos_id for pos_id in pos_ids if _restore_session(db, pos_id, now_s))
+        lanes.rehome(db, printer_of)
+        found = tuple(pos_id for pos_id in printer_of if _restore_session(db, pos_id, now_s))
         return Recovered(len(doubtful) + len(lost), receipts.count_queued(db), found)
 
     return store.write(work)

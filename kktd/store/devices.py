@@ -43,13 +43,16 @@ def accept(db: Db, printer: str, device: Device, user: str, now_s: int) -> None:
     )
 
 
-def find_unsettled(db: Db, device: Device) -> Unsettled:
-    """Doubt about anything, and what `device`'s FN has registered and the ОФД does not have."""
+def find_unsettled(db: Db, printer: str, device: Device) -> Unsettled:
+    """Doubt about anything of `printer`, and what `device`'s FN has registered and is not sent."""
     in_doubt = _number(
         db,
         """SELECT (SELECT count(*) FROM receipts
-                   WHERE unfinished = 1 AND print_state IN ('printing', 'in_doubt'))
-                + (SELECT count(*) FROM operations WHERE state IN ('sent', 'in_doubt'))""",
+                   WHERE unfinished = 1 AND print_state IN ('printing', 'in_doubt')
+                     AND printer = ?1)
+                + (SELECT count(*) FROM operations
+                   WHERE state IN ('sent', 'in_doubt') AND printer = ?1)""",
+        (printer,),
     )
     unsent = _number(
         db, f"SELECT count(*) FROM receipts WHERE {IN_BUFFER} AND fn = ?", (device.fn,)

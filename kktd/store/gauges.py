@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kktd.model.receipt import PaymentMethod
-from kktd.store import dlq, maintenance, receipts, sessions
+from kktd.store import dlq, lanes, maintenance, receipts, sessions
 from kktd.store.connection import Db
+from kktd.store.lanes import LaneCount
 from kktd.store.maintenance import Maintenance
 from kktd.store.receipts import IN_BUFFER, BufferCount
 
@@ -25,16 +27,18 @@ class Reading:
     """All of one moment."""
 
     buffer: BufferCount
+    lanes: dict[str, LaneCount]  # by printer
     dlq: int
     oldest_registered_at_s: int | None  # of those the ОФД does not have
     shifts: dict[str, ShiftReading]
     maintenance: Maintenance | None
 
 
-def read(db: Db, pos_ids: tuple[str, ...]) -> Reading:
+def read(db: Db, pos_ids: Iterable[str], printers: Iterable[str]) -> Reading:
     """Takes a reader inside Store.read."""
     return Reading(
         buffer=receipts.count_buffer(db),
+        lanes={printer: lanes.count(db, printer) for printer in printers},
         dlq=dlq.count(db),
         oldest_registered_at_s=_oldest_registered(db),
         shifts={pos_id: _shift(db, pos_id) for pos_id in pos_ids},

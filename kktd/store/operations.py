@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kktd.errors import NotFound, StaleState
 from kktd.model.cash import CashCounters
-from kktd.model.device import Cell
+from kktd.model.device import FIRST_PRINTER, Cell
 from kktd.model.money import Kopecks
 from kktd.model.receipt import Cashier
 from kktd.model.states import OPERATION, OperationState, Step
@@ -54,17 +54,25 @@ class Operation:
     state: OperationState
     result: dict[str, Any] | None
     created_at_s: int
+    printer: str = FIRST_PRINTER
 
     @property
     def kind(self) -> OperationKind:
         return self.request.kind
 
 
-_COLUMNS: Final = "id, pos_id, kind, amount, request, state, result, created_at"
+_COLUMNS: Final = "id, pos_id, kind, amount, request, state, result, created_at, printer"
 
 
-def accept(db: Db, operation_id: str, pos_id: str, asked: Request, now_s: int) -> None:
-    """Put it on disk; the lane runs it."""
+def accept(
+    db: Db,
+    operation_id: str,
+    pos_id: str,
+    asked: Request,
+    now_s: int,
+    printer: str = FIRST_PRINTER,
+) -> None:
+    """Put it on disk; the lane of `printer` runs it."""
     cashier = asked.cashier and {"name": asked.cashier.name, "inn": asked.cashier.inn}
     service = {
         "utc_offset_s": asked.utc_offset_s,
@@ -74,9 +82,9 @@ def accept(db: Db, operation_id: str, pos_id: str, asked: Request, now_s: int) -
     known = {name: value for name, value in service.items() if value is not None}
     request = json.dumps({"cashier": cashier, "reason": asked.reason, **known}, ensure_ascii=False)
     db.execute(
-        """INSERT INTO operations (id, pos_id, kind, amount, request, created_at)
-           VALUES (?, ?, ?, ?, ?, ?)""",
-        (operation_id, pos_id, asked.kind, asked.amount, request, now_s),
+        """INSERT INTO operations (id, pos_id, printer, kind, amount, request, created_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        (operation_id, pos_id, printer, asked.kind, asked.amount, request, now_s),
     )
 
 
@@ -87,11 +95,13 @@ def find(db: Db, operation_id: str) -> Operation:
     raise NotFound("no such operation", operation_id=operation_id)
 
 
-def find_open(db: Db) -> list[Operation]:
-    """Not finished yet, oldest first."""
+def find_open(db: Db, printer: str = FIRST_PRINTER) -> list[Operation]:
+    """Not finished yet at this printer, oldest first."""
     rows = db.execute(
-        f"""SELECT {_COLUMNS} FROM operations WHERE state IN ('accepted', 'sent', 'in_doubt')
-            ORDER BY created_at, rowid"""
+        f"""SELECT {_COLUMNS} FROM operations
+            WHERE state IN ('accepted', 'sent', 'in_doubt') AND printer = ?
+            ORDER BY created_at, rowid""",
+        (printer,),
     )
     return [_from_row(row) for row in rows]
 
@@ -201,4 +211,5 @@ def _from_row(row: tuple[Any, ...]) -> Operation:
         state=OperationState(row[5]),
         result=json.loads(row[6]) if row[6] else None,
         created_at_s=row[7],
+        printer=row[8],
     )

@@ -12,6 +12,7 @@ from typing import Any, Final
 from kktd.clock import HlcStamp
 from kktd.errors import NotFound, StaleState
 from kktd.model.codec import dump_document, dump_receipt, load_document, load_receipt
+from kktd.model.device import FIRST_PRINTER
 from kktd.model.fiscal import FiscalDocument
 from kktd.model.receipt import Receipt, ReceiptId
 from kktd.model.states import DELIVERY, FISCAL, Delivery, DeliveryStep, FiscalState, Step
@@ -62,14 +63,18 @@ _COLUMNS: Final = """id, request, print_state, held, attempts, problem, fiscal_d
 IN_BUFFER: Final = "unfinished = 1 AND status IN ('pending', 'syncing')"
 
 
-def accept(db: Db, receipt: Receipt, stamp: HlcStamp, now_s: float) -> None:
-    """Put a new receipt on disk, `accepted` and `pending`."""
+def accept(
+    db: Db, receipt: Receipt, stamp: HlcStamp, now_s: float, printer: str = FIRST_PRINTER
+) -> None:
+    """Put a new receipt on disk, `accepted` and `pending`, for the lane of `printer`."""
     db.execute(
-        """INSERT INTO receipts (id, pos_id, type, created_at, created_ms, hlc_local_time,
-             hlc_logical_counter, request, total_kopecks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO receipts (id, pos_id, printer, type, created_at, created_ms,
+             hlc_local_time, hlc_logical_counter, request, total_kopecks)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             receipt.id,
             receipt.pos_id,
+            printer,
             receipt.type,
             int(now_s),
             int(now_s % 1 * 1000),
@@ -88,13 +93,14 @@ def find(db: Db, receipt_id: str) -> StoredReceipt:
     raise NotFound("no such receipt", receipt_id=receipt_id)
 
 
-def find_at_printer(db: Db) -> list[StoredReceipt]:
+def find_at_printer(db: Db, printer: str = FIRST_PRINTER) -> list[StoredReceipt]:
     """Everything the printer has not finished, in the order it was accepted."""
     rows = db.execute(
         f"""SELECT {_COLUMNS} FROM receipts
-            WHERE unfinished = 1
+            WHERE unfinished = 1 AND printer = ?
               AND print_state IN ('accepted', 'printing', 'in_doubt', 'registered')
-            ORDER BY hlc_local_time, hlc_logical_counter"""
+            ORDER BY hlc_local_time, hlc_logical_counter""",
+        (printer,),
     )
     return [_from_row(row) for row in rows]
 
@@ -186,9 +192,13 @@ def hold(db: Db, receipt_id: str) -> None:
     _mark_held(db, receipt_id, 1)
 
 
-def hold_waiting(db: Db) -> None:
-    """Hold everything that waits: its shift has ended."""
-    db.execute("UPDATE receipts SET held = 1 WHERE unfinished = 1 AND print_state = 'accepted'")
+def hold_waiting(db: Db, printer: str = FIRST_PRINTER) -> None:
+    """Hold everything that waits for this printer: its shift has ended."""
+    db.execute(
+        """UPDATE receipts SET held = 1
+           WHERE unfinished = 1 AND print_state = 'accepted' AND printer = ?""",
+        (printer,),
+    )
 
 
 def release(db: Db, receipt_id: str, now_s: float) -> None:
@@ -202,12 +212,14 @@ def ask_paper(db: Db, receipt_id: str, now_s: float) -> None:
     db.execute("UPDATE receipts SET print_asked_at = ?2 WHERE id = ?1", (receipt_id, int(now_s)))
 
 
-def find_copies_asked(db: Db) -> list[StoredReceipt]:
+def find_copies_asked(db: Db, printer: str = FIRST_PRINTER) -> list[StoredReceipt]:
     """Printed receipts somebody wants once more."""
     rows = db.execute(
         f"""SELECT {_COLUMNS} FROM receipts
             WHERE print_asked_at IS NOT NULL AND fd IS NOT NULL AND print_state = 'printed'
-            ORDER BY fd"""
+              AND printer = ?
+            ORDER BY fd""",
+        (printer,),
     )
     return [_from_row(row) for row in rows]
 

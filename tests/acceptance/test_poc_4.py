@@ -89,7 +89,7 @@ def test_a_restart_with_twenty_queued_loses_none(shop: Shop) -> None:
     sold = ids([shop.sell(a_receipt()) for _ in range(20)])
     shop.restart()
     assert shop.queued() == 20
-    shop.wait(lambda: shop.parts.lane.health.ready, 2 * MINUTE_S)
+    shop.wait(lambda: shop.parts.lanes.first.health.ready, 2 * MINUTE_S)
     assert shop.sell(a_receipt()).status == 200
     shop.ofd.outage = None
     shop.wait(lambda: shop.queued() == 0, 10 * MINUTE_S)

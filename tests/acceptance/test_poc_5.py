@@ -65,7 +65,7 @@ def test_a_kill_in_the_middle_tells_nothing_twice_and_nothing_less(shop: Shop) -
         shop.run(3)
         if number % 5 == 0:
             shop.restart()
-            shop.wait(lambda: shop.parts.lane.health.ready, MINUTE_S)
+            shop.wait(lambda: shop.parts.lanes.first.health.ready, MINUTE_S)
     shop.odoo.outage = None
     shop.wait(lambda: untold(shop) == 0, 5 * MINUTE_S)
     assert told(shop, "receipt_registered") == sold

@@ -18,7 +18,7 @@ def test_a_restart_keeps_fifteen_and_sells_within_two_minutes(shop: Shop) -> Non
     shop.kill()
     shop.clock.advance(5)
     shop.start()
-    assert shop.wait(lambda: shop.parts.lane.health.ready, 2 * MINUTE_S) <= 2 * MINUTE_S
+    assert shop.wait(lambda: shop.parts.lanes.first.health.ready, 2 * MINUTE_S) <= 2 * MINUTE_S
     assert shop.queued() == 15
     sold += ids([shop.sell(a_receipt())])
     shop.ofd.outage = None

@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from kktd import log
-from kktd.clock import HybridClock, SystemClock
 from kktd.model.receipt import PaymentMethod
 from kktd.model.states import FiscalState
-from kktd.receipts.desk import Desk, DeskRules
-from kktd.receipts.health import LaneHealth
-from kktd.receipts.waiters import Waiters
+from kktd.receipts.desk import Desk
 from kktd.store import receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.store import Store
+from tests.support.desk import roomy_desk
 from tests.support.receipts import a_line, a_receipt
 from tests.support.stores import FN, INTENT, a_document
 
@@ -75,16 +73,7 @@ def checkpoint_for_ever(store: Store) -> None:
 def main(path: Path, threads: int) -> None:
     log.configure(io.StringIO())
     store = Store(path)
-    clock = SystemClock()
-    desk = Desk(
-        store,
-        clock,
-        HybridClock(clock, store.read(receipts.highest_stamp)),
-        Waiters(),
-        DeskRules((POS_ID,), 10**9, 10**9, open_shift_on_sale=True),
-        health=lambda: LaneHealth(ready=True, remedy=None, since_s=0.0),
-        wake_lane=lambda: None,
-    )
+    desk = roomy_desk(store)
     store.write(receipts.recover)
     known = store.read(lambda db: receipts.find_known_documents(db, FN, 0))
     workers = [threading.Thread(target=sell_for_ever, args=(desk,)) for _ in range(threads)]

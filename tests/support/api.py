@@ -133,7 +133,7 @@ class ApiBench:
             store=bench.store,
             clock=bench.clock,
             settings=lambda: self.settings,
-            lane=lambda: bench.lane.health,
+            lanes=bench.lanes,
             breaker=breaker.snapshot,
             sync=SyncView,
             network=lambda: NetworkMode.ONLINE,

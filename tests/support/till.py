@@ -15,13 +15,15 @@ from rig.printer import SimulatedPrinter
 
 from kktd.clock import HybridClock
 from kktd.config import PrinterSettings
+from kktd.model.device import FIRST_PRINTER
 from kktd.model.receipt import Receipt
 from kktd.model.states import Delivery, DeliveryStep
 from kktd.printers.shtrih.driver import ShtrihPrinter
+from kktd.receipts.admission import DeskRules, PrinterRules
 from kktd.receipts.answers import Answer, Ticket
-from kktd.receipts.desk import Desk, DeskRules
-from kktd.receipts.handover import Handover
+from kktd.receipts.desk import Desk
 from kktd.receipts.lane import Lane, LaneRules
+from kktd.receipts.lanes import Lanes
 from kktd.receipts.recovery import recover
 from kktd.receipts.waiters import Waiters
 from kktd.store import receipts
@@ -55,7 +57,8 @@ class TillBench:
             None, self.faults, clock=self._printer_time, protocol=protocol
         )
         self._path = folder / "kktd.db"
-        self._rules = DeskRules((POS_ID,), capacity, max_unprinted, open_shift_on_sale=True)
+        printer = PrinterRules(max_unprinted, open_shift_on_sale=True)
+        self._rules = DeskRules(capacity, {FIRST_PRINTER: printer})
         self._hangs_up = hangs_up
         self._protocol = protocol
         self._ffd = ffd
@@ -68,8 +71,8 @@ class TillBench:
 
     def _start(self) -> None:
         self.store = KillableStore(self._path)
-        recover(self.store, self.clock, (POS_ID,))
-        self.waiters, handover = Waiters(), Handover()
+        recover(self.store, self.clock, {POS_ID: FIRST_PRINTER})
+        self.waiters = Waiters()
         hlc = HybridClock(self.clock, self.store.read(receipts.highest_stamp))
         self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
         driver = ShtrihPrinter(
@@ -83,17 +86,16 @@ class TillBench:
             LaneRules(auto_print_s=60, open_shift_on_sale=True, mark_documents=True),
             offline=lambda: False,
             registered=self._note_registered,
-            handover=handover,
+            pos_ids=(POS_ID,),
         )
+        self.lanes = Lanes([self.lane])
         self.desk = Desk(
             self.store,
             self.clock,
             hlc,
             self.waiters,
             self._rules,
-            health=lambda: self.lane.health,
-            wake_lane=lambda: None,
-            handover=handover,
+            lane_of=self.lanes.find,
         )
 
     def _note_registered(self) -> None:

@@ -46,6 +46,7 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.daemon": (5, "daemon"),
     "kktd.wiring": (5, "daemon"),
     "kktd.assembly": (5, "daemon"),
+    "kktd.printing": (5, "daemon"),
     "kktd.__main__": (5, "daemon"),
 }
 PARENTS = {"kktd", "kktd.ofd", "kktd.odoo"}  # packages whose own modules are named one by one

@@ -4,6 +4,7 @@
 CREATE TABLE receipts (
   id TEXT PRIMARY KEY,
   pos_id TEXT NOT NULL,
+  printer TEXT NOT NULL DEFAULT 'kkt',       -- whose lane it goes through
   type TEXT NOT NULL CHECK (type IN ('sale', 'refund', 'correction')),
   created_at INTEGER NOT NULL,               -- s
   created_ms INTEGER NOT NULL DEFAULT 0,     -- and 0..999 ms
@@ -70,6 +71,7 @@ CREATE INDEX intents_operation ON intents (operation_id) WHERE operation_id IS N
 CREATE TABLE operations (
   id TEXT PRIMARY KEY,
   pos_id TEXT NOT NULL,
+  printer TEXT NOT NULL DEFAULT 'kkt',       -- whose lane it goes through
   kind TEXT NOT NULL CHECK (kind IN
     ('shift_open', 'z_report', 'cash_in', 'cash_out', 'x_report', 'drawer',
      'set_clock', 'write_table')),
