@@ -167,13 +167,16 @@ class AlertSettings:
         "Gets a POST for each alert that begins or ends; empty for none.",
         "",
         form=r"(https?://[^\s#]{1,512})?",
+        live=True,
     )
     alertmanager_url: str = _setting(
         "Base address of a Prometheus Alertmanager; empty for none.",
         "",
         form=r"(https?://[^\s?#]{1,512})?",
+        live=True,
     )
-    token_file: str = _setting("File with the bearer token of both.", "", form=FILE)
+    token_file: str = _setting("File with the bearer token of both.", "", form=FILE, live=True)
+    ca_file: str = _setting("CA bundle of both; empty for the system's.", "", form=FILE, live=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,12 @@ CREATE TABLE maintenance (
   estimated_min INTEGER NOT NULL
 ) STRICT;
 
+-- Alerts that were raised and are not over.
+CREATE TABLE alerts (
+  name TEXT PRIMARY KEY,
+  since_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE tokens (
   id TEXT PRIMARY KEY,
   role TEXT NOT NULL CHECK (role IN ('cashier', 'supervisor', 'engineer', 'admin')),
