@@ -20,6 +20,7 @@ from kktd import log
 from kktd.api import (
     alerts,
     buffer,
+    describe,
     dlq,
     health,
     live,
@@ -69,6 +70,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/v1/pos/maintenance", Role.ENGINEER, maintenance.begin),
     Route("DELETE", "/v1/pos/maintenance", Role.ENGINEER, maintenance.end),
     Route("GET", "/v1/health", Access.OPEN, health.show),
+    Route("GET", "/v1/openapi.json", Access.OPEN, describe.show),
     Route("GET", "/v1/events", Access.OPEN, live.show),
     Route("GET", "/v1/ready", Access.SOCKET, health.ready),
     Route("GET", "/metrics", Access.OPEN, metrics.show),
@@ -96,7 +98,7 @@ class Api:
 def build_api(till: Till) -> Api:
     """Nothing listens yet; see api/server.py."""
     runtime = Runtime()
-    # No OpenAPI at run time: it costs start-up time, and docs/api.md is what people read.
+    # FastAPI's own document is not asked for: it knows nothing of plain routes (api/describe.py).
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for path in dict.fromkeys(route.path for route in ROUTES):
         rows = tuple(route for route in ROUTES if route.path == path)

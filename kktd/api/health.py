@@ -132,4 +132,5 @@ def _printer(lane: LaneHealth, language: Language) -> dict[str, Any]:
 async def ready(call: Call) -> Response:
     """GET /v1/ready on the Unix socket: recovery is over and the workers run."""
     is_ready = call.till.ready()
-    return json_response(200 if is_ready else 503, {"ready": is_ready})
+    headers = {} if is_ready else {"Retry-After": "1"}
+    return json_response(200 if is_ready else 503, {"ready": is_ready}, headers)

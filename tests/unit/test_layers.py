@@ -67,6 +67,7 @@ LIBRARIES = {
     "serial": ("kktd.wire", "kktd.cli"),
     "starlette": ("kktd.api",),
     "structlog": ("kktd.log",),
+    "typing_extensions": ("kktd.api",),
     "usb": ("kktd.wire",),
     "urllib3": ("kktd.ofd", "kktd.odoo", "kktd.cli"),
     "uvicorn": ("kktd.api",),
