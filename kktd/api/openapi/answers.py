@@ -305,8 +305,15 @@ class Health(TypedDict):
     obstacle: Annotated[str | None, Field(description="the error code a sale would get")]
     message: Message | None
     maintenance: Maintenance | None
+    tills: Annotated[dict[str, TillPart], Field(description="by pos_id")]
     components: Components
     version: str
+
+
+class TillPart(TypedDict):
+    printer: str
+    can_sell: bool
+    obstacle: str | None
 
 
 class PrinterPart(TypedDict):
@@ -359,7 +366,8 @@ class WorkersPart(TypedDict):
 
 
 class Components(TypedDict):
-    kkt_device: PrinterPart
+    kkt_device: Annotated[PrinterPart, Field(description="the first printer")]
+    printers: Annotated[dict[str, PrinterPart], Field(description="by its name in the settings")]
     ofd_connection: OfdPart
     odoo_connection: NotRequired[OdooPart]
     buffer: BufferPart
