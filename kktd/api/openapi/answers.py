@@ -7,36 +7,28 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import ConfigDict, Field
-from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on
+from pydantic import Field
 
+from kktd.api.openapi.fields import (
+    Closed,
+    Count,
+    Fn,
+    Id,
+    Instant,
+    Local,
+    Message,
+    Percent,
+    Rubles,
+    Seconds,
+)
 from kktd.model.receipt import PaymentMethod, VatRate
 from kktd.model.states import CircuitState, Delivery, FiscalState, NetworkMode
-from kktd.printers.base import Paper, Shift
 from kktd.store.tokens import Role
-
-_DATE_TIME = {"format": "date-time"}
-Instant = Annotated[str, Field(json_schema_extra=_DATE_TIME, description="UTC")]
-Local = Annotated[
-    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d$", description="the printer's own time")
-]
-Rubles = Annotated[str, Field(pattern=r"^-?\d+\.\d\d$", description="rubles")]
-Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
-Count = Annotated[int, Field(ge=0)]
-Fn = Annotated[str, Field(pattern=r"^\d{16}$")]
-Percent = Annotated[float, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
-Message = Annotated[str, Field(description="for a person, with what to do")]
-
-
-class _Closed(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's own way
-
 
 # ---- receipts -----------------------------------------------------------------------------------
 
 
-class FiscalDoc(_Closed):
+class FiscalDoc(Closed):
     """The FN's document; its numbers are the FN's own."""
 
     fn: Fn
@@ -48,7 +40,7 @@ class FiscalDoc(_Closed):
     qr: str
 
 
-class BufferInfo(_Closed):
+class BufferInfo(Closed):
     """Where it stands on its way to the ОФД."""
 
     queue_position: Annotated[int, Field(ge=1)]
@@ -56,7 +48,7 @@ class BufferInfo(_Closed):
     estimated_sync_time: Instant | None
 
 
-class ReceiptPrinted(_Closed):
+class ReceiptPrinted(Closed):
     """The FN holds it."""
 
     receipt_id: Id
@@ -69,7 +61,7 @@ class ReceiptPrinted(_Closed):
     message: NotRequired[Message]
 
 
-class ReceiptBuffered(_Closed):
+class ReceiptBuffered(Closed):
     """On disk; whether the FN holds it is not known yet."""
 
     receipt_id: Id
@@ -81,7 +73,7 @@ class ReceiptBuffered(_Closed):
     message: NotRequired[Message]
 
 
-class ReceiptCopied(_Closed):
+class ReceiptCopied(Closed):
     """The FN held it before; a copy is on paper."""
 
     receipt_id: Id
@@ -89,7 +81,7 @@ class ReceiptCopied(_Closed):
     message: NotRequired[Message]
 
 
-class ReceiptShown(_Closed):
+class ReceiptShown(Closed):
     id: Id
     pos_id: str
     status: Delivery
@@ -104,12 +96,12 @@ class ReceiptShown(_Closed):
     message: NotRequired[Message]
 
 
-class RefundAllowed(_Closed):
+class RefundAllowed(Closed):
     allowed: Literal[True]
     sync_status: Literal["synced", "not_found"]
 
 
-class RefundForbidden(_Closed):
+class RefundForbidden(Closed):
     allowed: Literal[False]
     reason: str
     sync_status: Literal["synced", "pending", "failed", "not_found"]
@@ -120,7 +112,7 @@ class RefundForbidden(_Closed):
 # ---- the shift ----------------------------------------------------------------------------------
 
 
-class OperationWaits(_Closed):
+class OperationWaits(Closed):
     """Stored, and the printer has not answered yet."""
 
     operation_id: Id
@@ -128,7 +120,7 @@ class OperationWaits(_Closed):
     message: NotRequired[Message]
 
 
-class ShiftOpened(_Closed):
+class ShiftOpened(Closed):
     operation_id: Id
     shift_number: Count
     fiscal_document_number: Count | None
@@ -148,19 +140,19 @@ class Report(ShiftOpened):
     total_refunds: Rubles
 
 
-class CashMoved(_Closed):
+class CashMoved(Closed):
     operation_id: Id
     amount: Rubles
     cash_balance: Rubles
     datetime: Local | None
 
 
-class DrawerOpened(_Closed):
+class DrawerOpened(Closed):
     operation_id: Id
     datetime: Local | None
 
 
-class Session(_Closed):
+class Session(Closed):
     session_id: Id
     pos_id: str
     status: Literal["open", "closed"]
@@ -178,26 +170,26 @@ class Session(_Closed):
 # ---- the buffer ---------------------------------------------------------------------------------
 
 
-class Oldest(_Closed):
+class Oldest(Closed):
     id: Id
     created_at: Instant
     age_hours: Annotated[float, Field(ge=0)]
 
 
-class LastSync(_Closed):
+class LastSync(Closed):
     timestamp: Instant
     synced_count: Count
     failed_count: Count
     duration_seconds: Seconds
 
 
-class AlertShown(_Closed):
+class AlertShown(Closed):
     level: Literal["P1", "P2", "P3"]
     name: str
     message: Message
 
 
-class BufferStatus(_Closed):
+class BufferStatus(Closed):
     total_capacity: Count
     current_queued: Count
     percent_full: Percent
@@ -213,19 +205,12 @@ class BufferStatus(_Closed):
     alerts: list[AlertShown]
 
 
-class SyncStarted(_Closed):
+class SyncStarted(Closed):
     job_id: str
     estimated_duration_seconds: Count
 
 
-class Circuit(_Closed):
-    state: CircuitState
-    failure_count: Count
-    last_failure_time: Instant | None
-    next_attempt_time: Instant | None
-
-
-class LogItem(_Closed):
+class LogItem(Closed):
     id: Count
     timestamp: Instant
     level: Literal["INFO", "WARN", "ERROR", "CRITICAL"]
@@ -234,7 +219,7 @@ class LogItem(_Closed):
     message: str
 
 
-class _Page(_Closed):
+class _Page(Closed):
     total: Count
     page: Annotated[int, Field(ge=1)]
     limit: Annotated[int, Field(ge=1)]
@@ -244,7 +229,7 @@ class LogPage(_Page):
     items: list[LogItem]
 
 
-class DeadLetterShown(_Closed):
+class DeadLetterShown(Closed):
     id: Id
     receipt_id: Id
     reason: str
@@ -261,10 +246,10 @@ class DlqPage(_Page):
     items: list[DeadLetterShown]
 
 
-# ---- catalogue, maintenance, health -------------------------------------------------------------
+# ---- catalogue ----------------------------------------------------------------------------------
 
 
-class ProductShown(_Closed):
+class ProductShown(Closed):
     sku: str
     barcode: str | None
     name: str
@@ -274,117 +259,21 @@ class ProductShown(_Closed):
     subject: str
 
 
-class Products(_Closed):
+class Products(Closed):
     source: Literal["cache", "odoo"]
     items: Annotated[list[ProductShown], Field(min_length=1)]
 
 
-class CacheRefreshed(_Closed):
+class CacheRefreshed(Closed):
     """`products` known before; the import goes on by itself."""
 
     products: Count
 
 
-class Maintenance(_Closed):
-    reason: str
-    started_at: Instant
-    estimated_duration_minutes: Count
-    expected_end: Instant
-
-
-class MaintenanceState(_Closed):
-    maintenance: Maintenance | None
-
-
-class Health(TypedDict):
-    """`components` grow from release to release; what is named here stays."""
-
-    status: Literal["healthy", "degraded", "unhealthy"]
-    pos_ids: list[str]
-    can_sell: bool
-    obstacle: Annotated[str | None, Field(description="the error code a sale would get")]
-    message: Message | None
-    maintenance: Maintenance | None
-    tills: Annotated[dict[str, TillPart], Field(description="by pos_id")]
-    components: Components
-    version: str
-
-
-class TillPart(TypedDict):
-    printer: str
-    can_sell: bool
-    obstacle: str | None
-
-
-class PrinterPart(TypedDict):
-    status: Literal["healthy", "unhealthy"]
-    since: Instant | None
-    remedy: str | None
-    message: Message | None
-    device_code: int | None
-    model: str | None
-    serial: str | None
-    firmware: str | None
-    shift: Shift | None
-    shift_number: Count | None
-    paper: Paper | None
-    clock: str | None
-
-
-class OfdPart(TypedDict):
-    status: Literal["healthy", "degraded"]
-    network_status: NetworkMode
-    stopped_reason: str | None
-
-
-class OdooPart(TypedDict):
-    status: Literal["healthy", "degraded"]
-    heartbeat_age_seconds: Count | None
-    problem: str | None
-
-
-class BufferPart(TypedDict):
-    status: Literal["healthy", "degraded"]
-    current_queued: Count
-    total_capacity: Count
-    percent_full: Percent
-    dlq_size: Count
-
-
-class FnPart(TypedDict):
-    serial: str | None
-    oldest_unsent: Instant | None
-
-
-class DiskPart(TypedDict):
-    status: Literal["healthy", "degraded", "unhealthy"]
-
-
-class WorkersPart(TypedDict):
-    status: Literal["healthy", "degraded"]
-    late: list[str]
-
-
-class Components(TypedDict):
-    kkt_device: Annotated[PrinterPart, Field(description="the first printer")]
-    printers: Annotated[dict[str, PrinterPart], Field(description="by its name in the settings")]
-    ofd_connection: OfdPart
-    odoo_connection: NotRequired[OdooPart]
-    buffer: BufferPart
-    circuit_breaker: Circuit
-    fn: FnPart
-    disk: DiskPart
-    workers: WorkersPart
-
-
-class Ready(_Closed):
-    ready: bool
-
-
 # ---- access -------------------------------------------------------------------------------------
 
 
-class TokenMade(_Closed):
+class TokenMade(Closed):
     """The token is shown this once."""
 
     id: Id
@@ -393,7 +282,7 @@ class TokenMade(_Closed):
     name: str
 
 
-class TokenShown(_Closed):
+class TokenShown(Closed):
     id: Id
     role: Role
     name: str
@@ -401,11 +290,11 @@ class TokenShown(_Closed):
     revoked_at: Instant | None
 
 
-class Tokens(_Closed):
+class Tokens(Closed):
     tokens: list[TokenShown]
 
 
-class PairingCode(_Closed):
+class PairingCode(Closed):
     code: Annotated[str, Field(pattern=r"^\d{8}$")]
     role: Role
     name: str
@@ -414,11 +303,11 @@ class PairingCode(_Closed):
     ca_sha256: str | None
 
 
-class AlertTested(_Closed):
+class AlertTested(Closed):
     sent: Literal[True]
 
 
-class Problem(_Closed):
+class Problem(Closed):
     """Every error."""
 
     code: str

@@ -28,6 +28,7 @@ from kktd.api import (
 )
 from kktd.api.call import Handler
 from kktd.api.openapi import answers as said
+from kktd.api.openapi import health_answers
 from kktd.api.openapi.said import Key, Query, Said, Text, bodiless
 from kktd.api.query import LIMIT_MAX, PAGE_MAX
 from kktd.api.schemas import (
@@ -173,7 +174,7 @@ CALLS: Final[Mapping[Handler, Said]] = {
         (Query("force", "ignore the waits", _FLAG, True),),
         ({"force": True},),
     ),
-    buffer.reset_breaker: bodiless("Close the breaker by hand.", {200: (said.Circuit,)}),
+    buffer.reset_breaker: bodiless("Close the breaker by hand.", {200: (health_answers.Circuit,)}),
     logs.show: Said(
         "What happened, newest first.",
         {200: (said.LogPage,)},
@@ -232,19 +233,23 @@ CALLS: Final[Mapping[Handler, Said]] = {
     ),
     maintenance.begin: Said(
         "No sales from now on.",
-        {200: (said.MaintenanceState,)},
+        {200: (health_answers.MaintenanceState,)},
         body=MaintenanceBody,
         key=Key.WANTED,
         examples=({"reason": "Замена ФН", "estimated_duration_minutes": 45},),
     ),
-    maintenance.end: bodiless("Sales are open again.", {200: (said.MaintenanceState,)}),
+    maintenance.end: bodiless("Sales are open again.", {200: (health_answers.MaintenanceState,)}),
     health.show: Said(
-        "Can the till sell, and if not, what to do.", {200: (said.Health,), 503: (said.Health,)}
+        "Can the till sell, and if not, what to do.",
+        {200: (health_answers.Health,), 503: (health_answers.Health,)},
     ),
     live.show: Said(
         "What changes, as it does.", {200: (Text("text/event-stream"),)}, ("RATE_LIMITED",)
     ),
-    health.ready: Said("Recovery is over, workers run.", {200: (said.Ready,), 503: (said.Ready,)}),
+    health.ready: Said(
+        "Recovery is over, workers run.",
+        {200: (health_answers.Ready,), 503: (health_answers.Ready,)},
+    ),
     metrics.show: Said("Prometheus.", {200: (Text("text/plain"),)}),
     describe.show: Said("This document.", {200: (dict[str, Any],)}),
     alerts.test: bodiless(
