@@ -266,6 +266,7 @@ class Assembly:
         return ApiServer(
             build_api(self.till),
             self._outside.listeners(self.settings, self._clock),
+            self._clock,
             max_connections=self.settings.api.max_connections,
         )
 
@@ -315,7 +316,7 @@ class Assembly:
     def on_time(self) -> dict[str, bool]:
         """Every worker by name, and the listeners."""
         return {name: worker.on_time() for name, worker in self.workers.items()} | {
-            "api": self.api.alive
+            "api": self.api.on_time()
         }
 
     def status_line(self) -> str:

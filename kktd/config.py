@@ -54,7 +54,9 @@ class TillSettings:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    listen: str = _setting("Address of the HTTPS API.", "0.0.0.0:443", form=ADDRESS)
+    listen: str = _setting(
+        "Address of the HTTPS API, unless systemd passes its socket.", "0.0.0.0:443", form=ADDRESS
+    )
     metrics: str = _setting(
         "Address of the metrics alone; empty for none.", "0.0.0.0:9090", form=f"({ADDRESS})?"
     )

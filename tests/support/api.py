@@ -36,6 +36,7 @@ from kktd.model.states import NetworkMode
 from kktd.ofd.breaker import Breaker, BreakerRules, Circuit
 from kktd.store import tokens
 from kktd.store.tokens import Role
+from tests.support.clock import VirtualClock
 from tests.support.openapi import check_answer, described
 from tests.support.till import POS_ID, TillBench
 
@@ -109,6 +110,7 @@ class ApiBench:
         self._lane_gate = threading.Event()
         self._lane_gate.set()
         self.reminds_of_capacity = False
+        self.server_clock = VirtualClock()
         self.till: TillBench | None = None
         self.start()
 
@@ -161,6 +163,7 @@ class ApiBench:
                 Bound(Listener.LAN, lan, context),
                 Bound(Listener.METRICS, metrics),
             ),
+            self.server_clock,
             max_connections=self.settings.api.max_connections,
         )
         self._stopping = threading.Event()
