@@ -109,11 +109,11 @@ class Desk:
             self._waiters.leave(receipt.id, waiter)
             return self._follow(ticket)
         ticket.waiter = waiter
-        if lane is not None:
-            lane.wake()
         hlc, size = ticket.facts["hlc"], ticket.facts["buffer_size"]
         log.event(Event.RECEIPT_CREATE, receipt_id=receipt.id, pos_id=receipt.pos_id, hlc=hlc)
         log.event(Event.BUFFER_INSERT, receipt_id=receipt.id, buffer_size=size, hlc_stored=True)
+        if lane is not None:
+            lane.wake()
         return ticket
 
     def _accept(

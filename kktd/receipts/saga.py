@@ -81,12 +81,12 @@ class Saga:
         self._tell(
             stored, self._books.confirm(stored, FiscalState.PRINTING, document, printed=printed)
         )
-        self._registered()
         log.event(
             Event.KKT_PRINT_SUCCESS,
             receipt_id=stored.id,
             duration_ms=round((self._clock.monotonic_s() - started_s) * 1000),
         )
+        self._registered()  # after its line, so that the log reads in order
 
     def declare_doubt(self, printing: list[StoredReceipt]) -> None:
         """Between steps nothing prints: the outcome of one still `printing` was not stored."""
@@ -103,8 +103,8 @@ class Saga:
         match verdict:
             case Registered(document):
                 answer = self._books.confirm(stored, FiscalState.IN_DOUBT, document, printed=False)
-                self._registered()
                 log.event(Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=document.fd)
+                self._registered()
             case Absent():
                 # Its caller waits on: it prints in the next step, if it is not too old by now.
                 self._books.give_back(stored, FiscalState.IN_DOUBT, None)
