@@ -43,7 +43,8 @@ from kktd.receipts.waiters import Waiters
 from kktd.reload import Reloader
 from kktd.store import journal, receipts
 from kktd.store.leases import Boot, this_boot
-from kktd.upkeep import Checkpointer
+from kktd.upkeep.checkpoint import Checkpointer
+from kktd.upkeep.retention import Retention
 from kktd.worker import Worker
 
 if TYPE_CHECKING:
@@ -112,6 +113,12 @@ class Assembly:
         self._questions = self._make_questions()
         self._reminder = CapacityReminder(
             clock, self.store, BufferSettings().capacity, lambda: self.settings.buffer.capacity
+        )
+        self._retention = Retention(
+            clock,
+            self.store,
+            lambda: self._hlc.last.local_time_s,
+            has_odoo=bool(settings.odoo.url),
         )
         self._alerts = AlertWatch(
             clock,
@@ -201,7 +208,9 @@ class Assembly:
             "delivery": (self.delivery.step, DELIVERY_STEP_MAX_S),
             "network": (self._prober.step, PROBE_STEP_MAX_S),
             "upkeep": (
-                wiring.together(Checkpointer(self.store).step, self._reminder.step),
+                wiring.together(
+                    Checkpointer(self.store).step, self._reminder.step, self._retention.step
+                ),
                 UPKEEP_STEP_MAX_S,
             ),
             "settings": (self.reloader.step, SETTINGS_STEP_MAX_S),
