@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -125,6 +126,7 @@ def _printer(lane: LaneHealth, language: Language) -> dict[str, Any]:
         "shift": status.shift if status else None,
         "shift_number": status.shift_number if status else None,
         "paper": status.paper if status else None,
+        "stranger": asdict(lane.stranger) if lane.stranger else None,
         "clock": f"{status.clock:%Y-%m-%dT%H:%M:%S}" if status and status.clock else None,
     }
 

@@ -75,9 +75,18 @@ class Books:
         self._store.write(work)
 
     def confirm(
-        self, stored: StoredReceipt, was: FiscalState, document: FiscalDocument, *, printed: bool
+        self,
+        stored: StoredReceipt,
+        was: FiscalState,
+        document: FiscalDocument,
+        *,
+        printed: bool,
+        **decided: str,
     ) -> Answer:
-        """The FN holds it: numbers, balances, event and answer in one transaction."""
+        """The FN holds it: numbers, balances, event and answer in one transaction.
+
+        `decided` names the person who settled it, where the FN could not.
+        """
 
         def work(db: Db) -> Answer:
             now_s = self._now_s()
@@ -95,6 +104,7 @@ class Books:
                 receipt_id=stored.id,
                 fn=document.fn,
                 fd=document.fd,
+                **decided,
             )
             return self._final_answer(db, stored.id)
 
@@ -112,15 +122,23 @@ class Books:
         return self._store.write(work)
 
     def give_back(
-        self, stored: StoredReceipt, was: FiscalState, problem: dict[str, Any] | None
+        self,
+        stored: StoredReceipt,
+        was: FiscalState,
+        problem: dict[str, Any] | None,
+        *,
+        hold: bool = False,
+        **decided: str,
     ) -> Answer:
-        """Surely not registered: it waits again."""
+        """Surely not registered: it waits again, with `hold` for a person."""
 
         def work(db: Db) -> Answer:
             receipts.advance(db, stored.id, Step.RETURN, was)
             receipts.note_problem(db, stored.id, problem)
+            if hold:
+                receipts.hold(db, stored.id)
             if was is FiscalState.IN_DOUBT:
-                self._keep(db, Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=None)
+                self._keep(db, Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=None, **decided)
             return self._present_answer(db, stored.id)
 
         return self._store.write(work)

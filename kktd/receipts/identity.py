@@ -15,7 +15,7 @@ from kktd.events import Event
 from kktd.printers.base import PrinterStatus
 from kktd.store import devices, journal
 from kktd.store.connection import Db
-from kktd.store.devices import Device
+from kktd.store.devices import Device, Unsettled
 from kktd.store.store import Store
 
 ITSELF = "kktd"  # who accepted the first printer of a new till
@@ -59,13 +59,22 @@ class Identity:
         if seen != self.stranger:
             raise FnChanged("that one does not answer now", **self._both())
         if self.known is not None:
-            old = self.known
-            left = self._store.read(lambda db: devices.find_unsettled(db, self._printer, old))
+            left = self._store.read(self.unsettled)
             if left.in_doubt:
-                raise DoubtOpen("only the old printer can settle it", in_doubt=left.in_doubt)
-            if left.unsent and old.fn != seen.fn and not leave_unsent:
+                raise DoubtOpen(
+                    "only the old printer can settle it",
+                    in_doubt=left.in_doubt,
+                    remedy="old_printer_knows",
+                )
+            if left.unsent and self.known.fn != seen.fn and not leave_unsent:
                 raise UnsentLeft("the old FN's receipts are not delivered", unsent=left.unsent)
         self._keep(seen, user)
+
+    def unsettled(self, db: Db) -> Unsettled:
+        """What hangs on the one that is known; inside Store.read."""
+        if self.known is None:
+            return Unsettled(0, 0)
+        return devices.find_unsettled(db, self._printer, self.known)
 
     def _keep(self, seen: Device, user: str) -> None:
         now_s, was = self._clock.wall_s(), self.known

@@ -17,6 +17,7 @@ from kktd.model.states import FiscalState, OperationState
 from kktd.printers.base import FiscalPrinter, Paper, PrinterStatus, Shift
 from kktd.receipts.answers import SyncAt, never, operation_answer
 from kktd.receipts.books import Books, intent_from, mark_of
+from kktd.receipts.doubts import Doubts
 from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth, PrinterWatch
 from kktd.receipts.identity import Identity
@@ -92,6 +93,7 @@ class Lane:
         self._operations = Operations(
             printer, self._watch, self._books, store, clock, waiters, offline
         )
+        self.doubts = Doubts(store, self._books, waiters, lambda: self.health, registered)
         self.rules = rules
         self._next_rules: LaneRules | None = None
         self.stopping = False

@@ -185,11 +185,12 @@ class Operations:
         doubt = RULES[operation.kind].doubt
         if doubt is Doubt.NOBODY:
             return Absent()
+        status = self._watch.read()  # FnChanged: it stays in doubt until a person accepts that one
         intent, by = self._books.find_operation_intent(operation), self._within()
         if doubt is Doubt.COUNTERS:
             noted = self._books.find_counters(operation)
-            return settle_cash(self._printer, operation.request, intent, noted, by)
-        return settle_report(self._printer, operation.kind, intent, by)
+            return settle_cash(self._printer, status, operation.request, intent, noted, by)
+        return settle_report(self._printer, status, operation.kind, intent, by)
 
     def _finish(self, operation: Operation, was: OperationState, report: ShiftReport | Ran) -> None:
         rule = RULES[operation.kind]

@@ -44,14 +44,14 @@ def accept(db: Db, printer: str, device: Device, user: str, now_s: int) -> None:
 
 
 def find_unsettled(db: Db, printer: str, device: Device) -> Unsettled:
-    """Doubt about anything of `printer`, and what `device`'s FN has registered and is not sent."""
+    """Receipts of `printer` in doubt, and what `device`'s FN registered that is not delivered.
+
+    An operation in doubt holds nobody: once the device is another one, it is told as unknown.
+    """
     in_doubt = _number(
         db,
-        """SELECT (SELECT count(*) FROM receipts
-                   WHERE unfinished = 1 AND print_state IN ('printing', 'in_doubt')
-                     AND printer = ?1)
-                + (SELECT count(*) FROM operations
-                   WHERE state IN ('sent', 'in_doubt') AND printer = ?1)""",
+        """SELECT count(*) FROM receipts
+           WHERE unfinished = 1 AND print_state IN ('printing', 'in_doubt') AND printer = ?""",
         (printer,),
     )
     unsent = _number(

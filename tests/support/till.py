@@ -98,6 +98,8 @@ class TillBench:
             lane_of=self.lanes.find,
         )
 
+        self.doubts = self.lane.doubts
+
     def _note_registered(self) -> None:
         self.registered += 1
 

@@ -29,6 +29,7 @@ from kktd.api import (
 from kktd.api.call import Handler
 from kktd.api.openapi import answers as said
 from kktd.api.openapi import health_answers
+from kktd.api.openapi.printer_calls import PRINTER_CALLS
 from kktd.api.openapi.said import Key, Query, Said, Text, bodiless
 from kktd.api.query import LIMIT_MAX, PAGE_MAX
 from kktd.api.schemas import (
@@ -231,6 +232,7 @@ CALLS: Final[Mapping[Handler, Said]] = {
         {202: (said.CacheRefreshed,)},
         *("UNSYNC_BUFFERS", "NO_ODOO"),
     ),
+    **PRINTER_CALLS,
     maintenance.begin: Said(
         "No sales from now on.",
         {200: (health_answers.MaintenanceState,)},

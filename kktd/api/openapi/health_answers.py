@@ -62,6 +62,7 @@ class PrinterPart(TypedDict):
     shift: Shift | None
     shift_number: Count | None
     paper: Paper | None
+    stranger: dict[str, str] | None
     clock: str | None
 
 
