@@ -21,11 +21,12 @@ from prometheus_client import CollectorRegistry
 from kktd import __version__, log, wiring
 from kktd.assembly import Assembly
 from kktd.clock import Clock, Deadline, SystemClock
-from kktd.config import Settings, load, require_complete
+from kktd.config import Settings
 from kktd.errors import AlreadyRunning, BadConfig, KktdError, StoreUnavailable
 from kktd.events import Event
 from kktd.metrics import Metrics
 from kktd.printing import LANE_STEP_MAX_S, is_lane
+from kktd.settings_file import load, require_complete
 from kktd.store import receipts
 
 STOP_S: Final = 20.0  # for the receipt in hand

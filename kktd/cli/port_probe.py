@@ -26,8 +26,9 @@ def probe(context: Context) -> int:
     # The printer's code is loaded for this command alone: the others answer in a blink.
     from dataclasses import replace
 
-    from kktd.config import Settings, load
+    from kktd.config import Settings
     from kktd.errors import BadConfig
+    from kktd.settings_file import load
 
     try:
         settings = load(context.config) if context.config.exists() else Settings()

@@ -28,11 +28,12 @@ from kktd.api.app import build_api
 from kktd.api.call import Listener
 from kktd.assembly import Assembly, Outside
 from kktd.clock import Clock
-from kktd.config import PrinterSettings, parse
+from kktd.config import PrinterSettings
 from kktd.metrics import Metrics
 from kktd.model.receipt import Receipt
 from kktd.printers.shtrih.driver import ShtrihPrinter
 from kktd.receipts.answers import Answer, Ticket
+from kktd.settings_file import parse
 from kktd.store import receipts
 from kktd.store.leases import Boot
 from kktd.store.operations import OperationKind, Request

@@ -22,6 +22,7 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.metrics": (0, "base"),
     "kktd.clock": (0, "base"),
     "kktd.config": (0, "base"),
+    "kktd.settings_file": (0, "base"),
     "kktd.settings_table": (0, "base"),
     "kktd.wire": (1, "wire"),
     "kktd.printers": (2, "printers"),
