@@ -28,14 +28,16 @@ def probe(context: Context) -> int:
 
     from kktd.config import Settings
     from kktd.errors import BadConfig
+    from kktd.model.device import FIRST_PRINTER
     from kktd.settings_file import load
 
     try:
         settings = load(context.config) if context.config.exists() else Settings()
+        printer = settings.lanes.get(context.options.printer or FIRST_PRINTER)
+        if printer is None:
+            raise BadConfig("no such printer", known=list(settings.lanes))
         if context.options.port:
-            settings = replace(
-                settings, printer=replace(settings.printer, url=context.options.port)
-            )
+            printer = replace(printer, url=context.options.port)
         with _daemon_kept_away(settings.till.state_dir) as alone:
             if not alone:
                 context.terminal.next(
@@ -43,7 +45,7 @@ def probe(context: Context) -> int:
                     "kktd runs and holds the port: systemctl stop kktd, then try again",
                 )
                 return PROBLEM
-            return _probe(context.terminal, settings.printer)
+            return _probe(context.terminal, printer)
     except BadConfig as error:
         print(f"{error}: {error.details}", file=sys.stderr)
         return WRONG_USE

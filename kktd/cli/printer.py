@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from kktd.cli import port_probe
 from kktd.cli.command import FINE, PROBLEM, Context, WrongUse, shown
 
 HELP: Final = ("ККТ: связь, замена, данные", "the printer: link, replacement, data")
-USE: Final = "printer show | printer accept FN [--leave-unsent] | printer probe [--port URL]"
+USE: Final = (
+    "printer show | printer accept FN [--leave-unsent] | printer probe [--port URL]"
+    " (each with --printer NAME)"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("show", "accept", "probe"))
     parser.add_argument("what", nargs="*", help="– | FN")
+    parser.add_argument("--printer", metavar="NAME", help="[printers.NAME]")
     parser.add_argument("--port", metavar="URL", help="serial:///dev/ttyACM0?baudrate=115200")
     parser.add_argument("--by", metavar="NAME", help="кто решил / who decided")
     parser.add_argument(
@@ -37,7 +42,7 @@ def run(context: Context) -> int:
 
 
 def _show(context: Context) -> int:
-    reply = context.client.ask("GET", "/v1/printer")
+    reply = context.client.ask("GET", _path(context, "/v1/printer"))
     if not reply.fine:
         return context.terminal.refused(reply)
     terminal, seen, say = context.terminal, reply.body, context.terminal.text
@@ -66,7 +71,7 @@ def _show(context: Context) -> int:
 def _accept(context: Context, fn: str) -> int:
     """The person names the FN, as it stands on its label; the rest is what answers now."""
     terminal = context.terminal
-    reply = context.client.ask("GET", "/v1/printer")
+    reply = context.client.ask("GET", _path(context, "/v1/printer"))
     if not reply.fine:
         return terminal.refused(reply)
     serial = (reply.body["stranger"] or {}).get("serial", "?")
@@ -77,7 +82,7 @@ def _accept(context: Context, fn: str) -> int:
     }
     if context.options.by:
         asked["accepted_by"] = context.options.by
-    done = context.client.ask("POST", "/v1/printer/accept", asked)
+    done = context.client.ask("POST", _path(context, "/v1/printer/accept"), asked)
     if not done.fine:
         return terminal.refused(done)
     terminal.data(done.body)
@@ -86,6 +91,11 @@ def _accept(context: Context, fn: str) -> int:
         "accepted, sell something to try it: kktctl status",
     )
     return FINE
+
+
+def _path(context: Context, path: str) -> str:
+    name = context.options.printer
+    return path if name is None else f"{path}?{urlencode({'printer': name})}"
 
 
 def _device(device: dict[str, str] | None) -> str:

@@ -34,10 +34,10 @@ class Identity:
     def check(self, status: PrinterStatus) -> None:
         """After each reading, before anything is sent; the first of a new till is accepted.
 
-        Raises FnChanged while another device or FN answers.
+        Raises FnChanged while another device or FN answers, also one that belongs elsewhere.
         """
         seen = Device(status.serial, status.fn)
-        if self.known is None:
+        if self.known is None and not self._is_elsewhere(seen):
             self._keep(seen, ITSELF)
         if seen == self.known:
             self.stranger = None
@@ -75,6 +75,10 @@ class Identity:
         if self.known is None:
             return Unsettled(0, 0)
         return devices.find_unsettled(db, self._printer, self.known)
+
+    def _is_elsewhere(self, seen: Device) -> bool:
+        """Two cables were exchanged, or two addresses lead to one printer."""
+        return self._store.read(lambda db: devices.is_elsewhere(db, self._printer, seen))
 
     def _keep(self, seen: Device, user: str) -> None:
         now_s, was = self._clock.wall_s(), self.known

@@ -13,7 +13,7 @@ from kktd.clock import Clock
 from kktd.events import Event
 from kktd.model.money import rubles
 from kktd.model.receipt import PaymentMethod
-from kktd.store import journal, lanes, leases, operations, receipts, sessions
+from kktd.store import devices, journal, lanes, leases, operations, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.store import Store
 
@@ -43,6 +43,7 @@ def recover(store: Store, clock: Clock, printer_of: Mapping[str, str]) -> Recove
         lost = operations.recover(db)
         leases.free_all(db)  # the file lock is ours: whoever held one is dead
         lanes.rehome(db, printer_of)
+        devices.forget_others(db, printer_of.values())
         agrees = {pos_id: _restore_session(db, pos_id, now_s) for pos_id in printer_of}
         return Recovered(
             len(doubtful) + len(lost),

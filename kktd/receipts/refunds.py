@@ -20,7 +20,7 @@ from kktd.model.receipt import (
     ReceiptType,
 )
 from kktd.model.states import Delivery
-from kktd.receipts.drawer import free_cash
+from kktd.receipts.drawer import Tills, free_cash
 from kktd.store import refunds
 from kktd.store.connection import Db
 from kktd.store.refunds import KnownOriginal
@@ -122,7 +122,7 @@ def check_original(db: Db, original: Original, odoo: Odoo, *, supervised: bool) 
     return verdict
 
 
-def admit(db: Db, receipt: Receipt, odoo: Odoo, *, supervised: bool) -> Receipt:
+def admit(db: Db, receipt: Receipt, tills: Tills, odoo: Odoo, *, supervised: bool) -> Receipt:
     """The refund as it is to be stored: with the FN's numbers of its original.
 
     Run it in the transaction that stores it, else two refunds could take the same money.  Raises
@@ -144,7 +144,7 @@ def admit(db: Db, receipt: Receipt, odoo: Odoo, *, supervised: bool) -> Receipt:
         if receipt.total > left:
             raise Invalid("more than is left of the original", field="items", left=rubles(left))
         original = Original(ReceiptId(known.id), _numbers_of(known))
-    check_cash(db, receipt)
+    check_cash(db, receipt, tills)
     return replace(receipt, original=original)
 
 
@@ -154,15 +154,15 @@ def left_of(db: Db, sale: KnownOriginal) -> int:
     return sale.total - refunds.sum_refunded(db, numbers.fn, numbers.fd)
 
 
-def check_cash(db: Db, refund: Receipt, *, reserved: int = 0) -> None:
-    """Raises NotEnoughCash if the drawer will not hold the cash part.
+def check_cash(db: Db, refund: Receipt, tills: Tills, *, reserved: int = 0) -> None:
+    """Raises NotEnoughCash if the drawer that `tills` share will not hold the cash part.
 
     `reserved`: kopecks of it that an earlier acceptance of this same refund holds already.
     """
     wanted = refund.applied(PaymentMethod.CASH)
     if not wanted:
         return
-    free = free_cash(db, refund.pos_id) + reserved
+    free = free_cash(db, tills) + reserved
     if wanted > free:
         raise NotEnoughCash(wanted=rubles(wanted), available=rubles(max(free, 0)))
 

@@ -5,6 +5,8 @@ All functions take the writer inside Store.write, or a reader inside Store.read.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kktd.store.connection import Db
@@ -32,6 +34,23 @@ def find(db: Db, printer: str) -> Device | None:
     for serial, fn in db.execute("SELECT serial, fn FROM devices WHERE printer = ?", (printer,)):
         return Device(str(serial), str(fn))
     return None
+
+
+def is_elsewhere(db: Db, printer: str, device: Device) -> bool:
+    """Whether another place is known to have this device, or its FN."""
+    places = db.execute(
+        "SELECT printer FROM devices WHERE printer != ? AND (serial = ? OR fn = ?)",
+        (printer, device.serial, device.fn),
+    )
+    return places.fetchone() is not None
+
+
+def forget_others(db: Db, printers: Iterable[str]) -> None:
+    """Places that the settings name no more: what they had may be anywhere now."""
+    db.execute(
+        "DELETE FROM devices WHERE printer NOT IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(printers)),),
+    )
 
 
 def accept(db: Db, printer: str, device: Device, user: str, now_s: int) -> None:

@@ -6,6 +6,8 @@ the reservation, and leaving those states is what releases it (contract 6).
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kktd.errors import NotFound
@@ -91,14 +93,15 @@ def sum_refunded(db: Db, fn: str, fd: int) -> int:
     return int(str(rows.get))
 
 
-def sum_cash_on_the_way(db: Db, pos_id: str) -> int:
-    """Kopecks of cash that accepted refunds will take from this till's drawer; not booked yet."""
+def sum_cash_on_the_way(db: Db, tills: Iterable[str]) -> int:
+    """Kopecks of cash that accepted refunds will take from these tills' drawer; not booked yet."""
     rows = db.execute(
         """SELECT coalesce(sum(tender.value ->> '$.amount'), 0)
            FROM receipts, json_each(receipts.request, '$.payments') AS tender
-           WHERE unfinished = 1 AND receipts.type = 'refund' AND pos_id = ?
+           WHERE unfinished = 1 AND receipts.type = 'refund'
+             AND pos_id IN (SELECT value FROM json_each(?))
              AND print_state IN ('accepted', 'printing', 'in_doubt')
              AND tender.value ->> '$.method' = 'cash'""",
-        (pos_id,),
+        (json.dumps(list(tills)),),
     )
     return int(str(rows.get))

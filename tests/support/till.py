@@ -50,7 +50,10 @@ class TillBench:
         hangs_up: bool = True,
         protocol: str = "auto",
         ffd: str = "1.05",
+        pos_ids: tuple[str, ...] = (POS_ID,),
     ) -> None:
+        """`pos_ids` share the one printer."""
+        self._pos_ids = pos_ids
         self.clock = VirtualClock()
         self.faults = Faults()
         self.printer = SimulatedPrinter(
@@ -71,7 +74,7 @@ class TillBench:
 
     def _start(self) -> None:
         self.store = KillableStore(self._path)
-        recover(self.store, self.clock, {POS_ID: FIRST_PRINTER})
+        recover(self.store, self.clock, dict.fromkeys(self._pos_ids, FIRST_PRINTER))
         self.waiters = Waiters()
         hlc = HybridClock(self.clock, self.store.read(receipts.highest_stamp))
         self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
@@ -86,7 +89,7 @@ class TillBench:
             LaneRules(auto_print_s=60, open_shift_on_sale=True, mark_documents=True),
             offline=lambda: False,
             registered=self._note_registered,
-            pos_ids=(POS_ID,),
+            pos_ids=self._pos_ids,
         )
         self.lanes = Lanes([self.lane])
         self.desk = Desk(
