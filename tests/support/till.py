@@ -30,6 +30,7 @@ from kktd.store import receipts
 from kktd.store.connection import Db
 from kktd.store.operations import OperationKind, Request
 from kktd.store.receipts import StoredReceipt
+from kktd.wire.port import Port
 from tests.support.clock import VirtualClock
 from tests.support.crash import KillablePort, KillableStore
 from tests.support.receipts import CASHIER
@@ -77,9 +78,8 @@ class TillBench:
         recover(self.store, self.clock, dict.fromkeys(self._pos_ids, FIRST_PRINTER))
         self.waiters = Waiters()
         hlc = HybridClock(self.clock, self.store.read(receipts.highest_stamp))
-        self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
         driver = ShtrihPrinter(
-            self.port, self.clock, PrinterSettings(protocol=self._protocol, ffd=self._ffd)
+            self._line(), self.clock, PrinterSettings(protocol=self._protocol, ffd=self._ffd)
         )
         self.lane = Lane(
             driver,
@@ -102,6 +102,10 @@ class TillBench:
         )
 
         self.doubts = self.lane.doubts
+
+    def _line(self) -> Port:
+        self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
+        return self.port
 
     def _note_registered(self) -> None:
         self.registered += 1
