@@ -31,7 +31,7 @@ from kktd.store.operations import Operation, OperationKind
 from kktd.store.receipts import Intent, StoredReceipt
 from kktd.store.store import Store
 
-PROBE_S: Final = 2.0  # idle: is the printer still there, is paper back
+PROBE_S: Final = 1.5  # idle: is it there, is paper back; re-plugged, it is ready within 2 s
 RETRY_S: Final = 1.0  # it was away or not ready
 AGAIN_S: Final = 0.1  # it was there a moment ago: the line may lead elsewhere by now
 FN_READ_S: Final = 60.0  # idle: what the FN holds back for the ОФД
