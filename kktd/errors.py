@@ -55,8 +55,10 @@ class Refused(PrinterError):
 
     code = "PRINTER_REFUSED"
 
-    def __init__(self, message: str, *, device_code: int | None, remedy: str) -> None:
-        super().__init__(message, device_code=device_code, remedy=remedy)
+    def __init__(
+        self, message: str, *, device_code: int | None, remedy: str, **facts: object
+    ) -> None:
+        super().__init__(message, device_code=device_code, remedy=remedy, **facts)
         self.device_code = device_code
         self.remedy = remedy
 

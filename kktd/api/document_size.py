@@ -13,6 +13,7 @@ from kktd.model.receipt import Line, Receipt
 
 DOCUMENT_BYTES_MAX: Final = 30 * 1024
 _TAG: Final = 4
+_MARKED: Final = 3 * _TAG + 38 + 2 * (_TAG + 1)  # 1163 with its part, 2102, 2106
 _FIXED: Final = 1_100  # owner, address, place, signs, VAT totals, our mark, the cashier's INN
 
 
@@ -26,9 +27,11 @@ def estimate_bytes(receipt: Receipt) -> int:
 
 
 def _line_bytes(line: Line) -> int:
-    """Tag 1059 with 1030, 1023, 1079, 1043, 1199, 1200, 1212, 1214, 2108."""
+    """Tag 1059 with 1030, 1023, 1079, 1043, 1199, 1200, 1212, 1214, 2108 and those of
+    marking."""
     small = 4 * (_TAG + 1)
     sums = 3 * _TAG + _vln(line.price) + 2 * _vln(line.total)
+    small += _MARKED if line.mark_code is not None else 0
     quantity = _TAG + 1 + _vln(_mantissa(line.quantity))
     return _TAG + _TAG + len(line.name) + quantity + sums + small
 

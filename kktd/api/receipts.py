@@ -58,25 +58,25 @@ def what_odoo_knows(call: Call, original: Original | None) -> Odoo:
 
 async def show(call: Call) -> Answer:
     """GET /v1/kkt/receipt/{id}."""
-    receipt_id = receipt_id_of(call)
-    return await call.read(lambda: shown(call, call.till.desk.find(receipt_id)))
+    receipt_id = _id(call)
+    return await call.read(lambda: _shown(call, call.till.desk.find(receipt_id)))
 
 
 async def cancel(call: Call) -> Answer:
     """POST /v1/kkt/receipt/{id}/cancel: only what was never sent."""
-    receipt_id = receipt_id_of(call)
+    receipt_id = _id(call)
     body = await read_body(call.request)
     parse_optional(body)
 
     async def act() -> Answer:
-        return await call.write(lambda: shown(call, call.till.desk.cancel(receipt_id)))
+        return await call.write(lambda: _shown(call, call.till.desk.cancel(receipt_id)))
 
     return await once(call, body, act)
 
 
 async def print_again(call: Call) -> Answer:
     """POST /v1/kkt/receipt/{id}/print: «повторить печать», never a second fiscal document."""
-    receipt_id = receipt_id_of(call)
+    receipt_id = _id(call)
     body = await read_body(call.request)
     parse_optional(body)
 
@@ -93,8 +93,7 @@ def parse_optional(body: bytes) -> None:
         parse(Nothing, parse_json(body))
 
 
-def receipt_id_of(call: Call) -> str:
-    """Of the path."""
+def _id(call: Call) -> str:
     return str(call.request.path_params["receipt_id"]).lower()
 
 
@@ -102,8 +101,7 @@ def _present(call: Call, receipt_id: str) -> Answer:
     return call.till.desk.answer(call.till.desk.find(receipt_id))
 
 
-def shown(call: Call, stored: StoredReceipt) -> Answer:
-    """As GET /v1/kkt/receipt/{id} tells it."""
+def _shown(call: Call, stored: StoredReceipt) -> Answer:
     problem = stored.problem or {}
     return Answer(
         200,
@@ -117,6 +115,9 @@ def shown(call: Call, stored: StoredReceipt) -> Answer:
             "synced_at": iso(stored.synced_at_s),
             "total": rubles(stored.receipt.total),
             "fiscal_doc": stored.document.as_json() if stored.document else None,
+            "marking": [mark.as_json() for mark in stored.document.marks]
+            if stored.document
+            else [],
             "retry_count": stored.retry_count,
             "last_error": stored.last_error or problem.get("reason"),
         },

@@ -5,10 +5,11 @@ Names are the API's (docs/api.md); what comes out is the model's.  Tags: [FFD].
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 from kktd.api.document_size import DOCUMENT_BYTES_MAX, estimate_bytes
@@ -19,7 +20,6 @@ from kktd.api.values import (
     FP,
     INN,
     MAX_ID,
-    MAX_MARK,
     MAX_MINUTES,
     MAX_NOTE,
     MAX_ORDER,
@@ -27,17 +27,18 @@ from kktd.api.values import (
     MAX_REASON,
     PHONE,
     SUBJECTS,
-    Day,
-    DocumentNumber,
     Identifier,
+    MarkCode,
     Method,
     Money,
     Quantity,
     ReceiptKey,
-    Sum,
     Vat,
+    day,
+    document_number,
     names,
     one_of,
+    positive_money,
     text,
 )
 from kktd.errors import DocumentTooLong, Invalid, TooLarge
@@ -101,7 +102,7 @@ class ItemBody(Body):
     vat: Vat
     discount: Money = Kopecks(0)
     sku: Identifier | None = None
-    mark_code: Annotated[str, text(None, MAX_MARK, "empty")] | None = None
+    mark_code: MarkCode | None = None
     subject: Annotated[Subject, one_of(SUBJECTS)] = Subject.COMMODITY
     method: Annotated[Settlement, one_of(names(Settlement))] = Settlement.FULL_PAYMENT
     measure: Annotated[Measure, one_of(names(Measure))] = Measure.PIECE
@@ -117,6 +118,7 @@ class ItemBody(Body):
             subject=self.subject,
             settlement=self.method,
             measure=self.measure,
+            mark_code=self.mark_code,
         )
 
 
@@ -129,7 +131,7 @@ class OriginalBody(Body):
     """What stands on the paper of the receipt that is taken back."""
 
     fn: Annotated[str, text(FN, 16, "16 digits are needed")]
-    fd: DocumentNumber
+    fd: Annotated[int, PlainValidator(document_number)]
     fp: Annotated[str, text(FP, 10, "up to 10 digits are needed")]
 
     def to_model(self) -> DocumentNumbers:
@@ -141,7 +143,7 @@ class CorrectionBody(Body):
 
     sign: Annotated[Sign, one_of({"sale": Sign.SALE, "refund": Sign.SALE_REFUND})]
     basis: Annotated[Basis, one_of(names(Basis))]
-    date: Day
+    date: Annotated[datetime.date, PlainValidator(day)]
     number: Annotated[str, text(None, MAX_ORDER, "empty")] | None = None
 
     def to_model(self) -> Correction:
@@ -174,7 +176,7 @@ class ShiftBody(Body):
 class CashBody(Body):
     """Cash in and out."""
 
-    amount: Sum
+    amount: Annotated[Kopecks, PlainValidator(positive_money)]
     reason: Annotated[str, text(None, MAX_REASON, "empty")]
     cashier: CashierBody | None = None
     pos_id: Identifier | None = None
@@ -235,9 +237,9 @@ def receipt_from(data: dict[str, Any], default_tax_system: TaxSystem, ffd: str =
     body = parse(ReceiptBody, data)
     _check_correction(body, ffd)
     for index, item in enumerate(body.items):
-        if item.mark_code is not None:
+        if item.mark_code is not None and ffd == "1.05":
             # Without the checks of marking law the item may not be sold at all.
-            raise Invalid("not offered yet", field=f"items[{index}].mark_code")
+            raise Invalid("FFD 1.05 sells no marked goods", field=f"items[{index}].mark_code")
     receipt = Receipt(
         id=new_receipt_id(),
         pos_id=body.pos_id,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from kktd.model.fiscal import FiscalDocument
+from kktd.model.marking import MarkCheck
 from kktd.model.money import Kopecks
 from kktd.model.receipt import (
     Basis,
@@ -48,6 +49,7 @@ def dump_receipt(receipt: Receipt) -> str:
                     "subject": line.subject,
                     "settlement": line.settlement,
                     "measure": line.measure,
+                    "mark_code": line.mark_code,
                 }
                 for line in receipt.lines
             ],
@@ -83,6 +85,7 @@ def load_receipt(receipt_id: ReceiptId, text: str) -> Receipt:
                 subject=Subject(line["subject"]),
                 settlement=Settlement(line["settlement"]),
                 measure=Measure(line["measure"]),
+                mark_code=line.get("mark_code"),
             )
             for line in data["lines"]
         ),
@@ -149,6 +152,7 @@ def dump_document(document: FiscalDocument) -> str:
             "issued_at": document.issued_at.isoformat(timespec="minutes"),
             "sign": document.sign,
             "total": document.total,
+            **({"marks": [[m.line, m.result] for m in document.marks]} if document.marks else {}),
         },
         separators=(",", ":"),
     )
@@ -166,4 +170,5 @@ def load_document(text: str) -> FiscalDocument:
         issued_at=datetime.fromisoformat(data["issued_at"]),
         sign=Sign(data["sign"]),
         total=Kopecks(data["total"]),
+        marks=tuple(MarkCheck(line, result) for line, result in data.get("marks", ())),
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
-from typing import Final
 
-from kktd.model.money import Kopecks, kopecks_from_rubles, rubles
+from kktd.model.marking import MarkCheck
+from kktd.model.money import Kopecks, rubles
 from kktd.model.receipt import Sign
 
 
@@ -28,12 +26,6 @@ class DocumentType(StrEnum):
     BSO_CORRECTION = "bso_correction"
 
 
-_QR: Final = re.compile(
-    r"t=(\d{8}T\d{4})(?:\d\d)?&s=(\d{1,10}\.\d\d)&fn=(\d{16})&i=(\d{1,10})&fp=(\d{1,10})&n=([1-4])",
-    re.ASCII,
-)
-
-
 @dataclass(frozen=True, slots=True)
 class FiscalDocument:
     """A receipt in the FN.  `issued_at`: the printer's local time, to the minute, no zone."""
@@ -46,6 +38,7 @@ class FiscalDocument:
     issued_at: datetime
     sign: Sign
     total: Kopecks
+    marks: tuple[MarkCheck, ...] = ()  # of its marked lines
 
     @property
     def qr(self) -> str:
@@ -53,24 +46,6 @@ class FiscalDocument:
         return (
             f"t={self.issued_at:%Y%m%dT%H%M}&s={rubles(self.total)}&fn={self.fn}"
             f"&i={self.fd}&fp={self.fp}&n={self.sign.value}"
-        )
-
-    @classmethod
-    def from_qr(cls, text: str, shift: int, receipt_no: int) -> FiscalDocument:
-        """What stands on the paper; raises ValueError for what is no such square."""
-        match = _QR.fullmatch(text.strip())
-        if match is None:
-            raise ValueError("not the text of a receipt's QR code")
-        moment, total, fn, fd, fp, sign = match.groups()
-        return cls(
-            fn=fn,
-            fd=int(fd),
-            fp=fp.lstrip("0") or "0",
-            shift=shift,
-            receipt_no=receipt_no,
-            issued_at=datetime.strptime(moment, "%Y%m%dT%H%M"),  # noqa: DTZ007 - the FN keeps none
-            sign=Sign(int(sign)),
-            total=kopecks_from_rubles(Decimal(total)),
         )
 
     def as_json(self) -> dict[str, object]:
@@ -99,6 +74,7 @@ class ArchivedDocument:
     shift: int | None = None
     receipt_no: int | None = None
     mark: str | None = None  # value 1086 of tag 1084
+    mark_results: tuple[int, ...] = ()  # tag 2106 of its marked lines, in their order
 
 
 @dataclass(frozen=True, slots=True)

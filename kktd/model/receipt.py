@@ -30,6 +30,7 @@ MAX_LINES: Final = 1_000
 MAX_NAME: Final = 128  # tag 1030
 MAX_CONTACT: Final = 64  # tag 1008
 MAX_CASHIER: Final = 64  # tag 1021
+MAX_MARKS: Final = 128  # [SHTRIH] 7.4: codes the FN checks for one receipt
 
 
 def new_receipt_id() -> ReceiptId:
@@ -104,6 +105,9 @@ class Subject(IntEnum):
     RESORT_FEE = 18
 
 
+MARKABLE: Final = frozenset({Subject.COMMODITY, Subject.EXCISE})
+
+
 class Settlement(IntEnum):
     """Tag 1214, how far the line is paid; `method` of the API."""
 
@@ -168,6 +172,7 @@ class Line:
     subject: Subject = Subject.COMMODITY
     settlement: Settlement = Settlement.FULL_PAYMENT
     measure: Measure = Measure.PIECE
+    mark_code: str | None = None  # as scanned: ASCII, groups apart by 1Dh
 
     @property
     def total(self) -> Kopecks:
@@ -263,6 +268,7 @@ class Receipt:
             raise Invalid(f"not 1 to {MAX_LINES} lines", field="items")
         for index, line in enumerate(self.lines):
             _check_line(line, f"items[{index}]")
+        _check_marks(self.lines)
         if self.total > MAX_KOPECKS:
             raise Invalid("the receipt is too dear", field="items")
         for index, payment in enumerate(self.payments):
@@ -322,3 +328,20 @@ def _check_line(line: Line, field: str) -> None:
         raise Invalid("the discount exceeds the line", field=f"{field}.discount")
     if line.total > MAX_KOPECKS:
         raise Invalid("the line is too dear", field=field)
+
+
+def _check_marks(lines: Iterable[Line]) -> None:
+    """Raises Invalid: each code is one thing, sold once and whole, or by its measure."""
+    seen: set[str] = set()
+    for index, line in enumerate(lines):
+        if line.mark_code is None:
+            continue
+        if line.measure is Measure.PIECE and line.quantity != 1:
+            raise Invalid("a marking code is of one piece", field=f"items[{index}].qty")
+        if line.subject not in MARKABLE:
+            raise Invalid("only goods are marked", field=f"items[{index}].subject")
+        if line.mark_code in seen:
+            raise Invalid("the same code twice", field=f"items[{index}].mark_code")
+        seen.add(line.mark_code)
+    if len(seen) > MAX_MARKS:
+        raise Invalid(f"more than {MAX_MARKS} marking codes", field="items")

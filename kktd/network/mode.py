@@ -154,11 +154,6 @@ class Network:
     def _tell(self, change: ModeChange | None) -> None:
         if change is None:
             return
-        better = WORSE[change.now] < WORSE[change.was]
-        log.event(
-            Event.NETWORK_MODE_CHANGE,
-            **{"from": change.was, "to": change.now},
-            level="INFO" if better else None,
-        )
+        log.event(Event.NETWORK_MODE_CHANGE, **{"from": change.was, "to": change.now}, level=None)
         for listener in self._listeners:
             listener(change)

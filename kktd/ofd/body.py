@@ -123,6 +123,8 @@ def _item(line: Line) -> dict[str, object]:
     }
     if line.discount:
         item["discount"] = rubles(line.discount)
+    if line.mark_code is not None:
+        item["mark_code"] = line.mark_code
     return item
 
 

@@ -105,5 +105,33 @@ REMEDIES: Final = {
         "Код маркировки не принят: продавать этот товар нельзя.",
         "The marking code was not accepted: this item may not be sold.",
     ),
+    "marking_forged": Remedy(
+        "Код маркировки не прошёл проверку: отложите этот товар и пробейте чек без него.",
+        "The marking code failed its check: put that item aside, ring up the rest without it.",
+    ),
+    "marking_withdrawn": Remedy(
+        "Товар с этим кодом маркировки продан или не введён в оборот: пробейте чек без него.",
+        "Goods of this marking code are sold or not in turnover: ring up the rest without them.",
+    ),
+    "marking_unchecked": Remedy(
+        "Код маркировки некому проверить: проверьте интернет ККТ, пробейте чек без этого товара.",
+        "Nobody can check the marking code: see to the printer's network, ring up without it.",
+    ),
+    "marking_ffd": Remedy(
+        "ККТ работает по ФФД 1.05: маркированный товар на ней не продать. Вызовите инженера.",
+        "The printer registers by FFD 1.05: it cannot sell marked goods. Call an engineer.",
+    ),
+    "marking_discount": Remedy(
+        "Скидка на маркированный товар не делится нацело: измените её.",
+        "That discount gives a marked item no whole price: change it.",
+    ),
+    "marking_setup": Remedy(
+        "ККТ не зарегистрирована для маркированных товаров: вызовите инженера.",
+        "The printer is not registered for marked goods: call an engineer.",
+    ),
+    "marking_blocked": Remedy(
+        "Уведомления о продаже маркированных товаров не уходят: проверьте интернет ККТ.",
+        "Notices of marked goods do not leave the printer: check its network.",
+    ),
     "engineer": Remedy("Вызовите инженера.", "Call an engineer."),
 }

@@ -17,7 +17,6 @@ from kktd.model.money import rubles
 from kktd.model.states import IN_FN, FiscalState, OperationState
 from kktd.store.operations import Operation, OperationKind
 from kktd.store.receipts import StoredReceipt
-from kktd.store.sessions import ShiftSums
 
 RETRY_AFTER_S: Final = 2  # while the printer works on it
 
@@ -119,10 +118,21 @@ def _waiting_hint(stored: StoredReceipt) -> str:
 def problem_of(error: PrinterError) -> dict[str, Any]:
     """What is kept and told of a printer's error."""
     return {
+        **error.details,
         "remedy": error.remedy,
         "device_code": error.device_code,
         "reason": str(error),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftTotals:
+    """What our own rows say of a shift, in kopecks; rubles in the answer."""
+
+    cash: int = 0
+    card: int = 0
+    sales: int = 0
+    refunds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +151,7 @@ _REPORT_TYPE: Final = {OperationKind.X_REPORT: 1, OperationKind.Z_REPORT: 2}
 
 
 def report_result(
-    kind: OperationKind, report: ShiftReport | Ran, totals: ShiftSums, *, offline: bool
+    kind: OperationKind, report: ShiftReport | Ran, totals: ShiftTotals, *, offline: bool
 ) -> dict[str, Any]:
     """What is stored of a shift opening, an X- or a Z-report and told to the caller."""
     result: dict[str, Any] = {

@@ -12,6 +12,7 @@ from typing import Final
 from kktd.clock import Deadline
 from kktd.model.cash import CashCounters
 from kktd.model.fiscal import ArchivedDocument, DocumentType, FiscalDocument, ShiftReport
+from kktd.model.marking import MarkCheck
 from kktd.model.receipt import Receipt
 from kktd.printers.base import FiscalPrinter, Paper, PrinterStatus, Shift
 from kktd.receipts.answers import Ran
@@ -62,18 +63,14 @@ Verdict = Registered | Made | Absent | Wait | AskPerson
 
 
 def settle_receipt(
-    printer: FiscalPrinter,
-    status: PrinterStatus,
-    receipt: Receipt,
-    intent: Intent,
-    known: frozenset[int],
-    by: Deadline,
+    printer: FiscalPrinter, receipt: Receipt, intent: Intent, known: frozenset[int], by: Deadline
 ) -> Verdict:
     """Find the receipt in the FN, or make sure that it is not and will not be there.
 
-    `status` was read just now; `known` are the documents of other receipts of ours: never this one.
-    Raises Unreachable, NotReady, Refused of the printer: then nothing is settled yet.
+    `known` are the documents of other receipts of ours: never this one.  Raises Unreachable,
+    NotReady, Refused of the printer: then nothing is settled yet.
     """
+    status = printer.status(by)
     if (strange := _another_device(status, intent)) is not None:
         return strange
     found = [
@@ -97,13 +94,10 @@ def settle_receipt(
 
 
 def settle_report(
-    printer: FiscalPrinter,
-    status: PrinterStatus,
-    kind: OperationKind,
-    intent: Intent,
-    by: Deadline,
+    printer: FiscalPrinter, kind: OperationKind, intent: Intent, by: Deadline
 ) -> Verdict:
     """The same for a shift opening or a Z-report."""
+    status = printer.status(by)
     if (strange := _another_device(status, intent)) is not None:
         return strange
     wanted = _REPORT_TYPE[kind]
@@ -124,14 +118,10 @@ def settle_report(
 
 
 def settle_cash(
-    printer: FiscalPrinter,
-    status: PrinterStatus,
-    asked: Request,
-    intent: Intent,
-    noted: CashCounters,
-    by: Deadline,
+    printer: FiscalPrinter, asked: Request, intent: Intent, noted: CashCounters, by: Deadline
 ) -> Verdict:
     """Whether a cash movement ran, by the device's counters of the shift (docs/decisions, 008)."""
+    status = printer.status(by)
     if (strange := _another_device(status, intent)) is not None:
         return strange
     now = printer.cash_counters(by)
@@ -205,4 +195,13 @@ def _as_receipt(
         issued_at=document.issued_at,
         sign=document.sign or receipt.sign,
         total=document.total if document.total is not None else receipt.total,
+        marks=_mark_checks(document, receipt),
     )
+
+
+def _mark_checks(document: ArchivedDocument, receipt: Receipt) -> tuple[MarkCheck, ...]:
+    """What the FN wrote of the codes; none where it says not as many as were sold."""
+    marked = [index for index, line in enumerate(receipt.lines) if line.mark_code is not None]
+    if len(marked) != len(document.mark_results):
+        return ()
+    return tuple(map(MarkCheck, marked, document.mark_results))

@@ -80,7 +80,12 @@ class PrinterBench:
 
 
 def shtrih(
-    *, line: str = "tcp", protocol: str = "1", folder: Path | None = None, **options: object
+    *,
+    line: str = "tcp",
+    protocol: str = "1",
+    folder: Path | None = None,
+    settings: PrinterSettings | None = None,
+    **options: object,
 ) -> PrinterBench:
     """The driver finds the protocol out by itself, and on a USB the device."""
     clock, faults = VirtualClock(), Faults()
@@ -100,7 +105,7 @@ def shtrih(
     else:
         port = MemoryPort(device, clock, hangs_up=line == "tcp")
     return PrinterBench(
-        driver=ShtrihPrinter(port, clock, PrinterSettings()),
+        driver=ShtrihPrinter(port, clock, settings or PrinterSettings()),
         device=device,
         faults=faults,
         clock=clock,

@@ -13,16 +13,27 @@ from kktd.model.receipt import Line, PaymentMethod, Receipt
 from kktd.model.states import FiscalState
 from kktd.receipts.books import mark_of
 from tests.support.crash import Killed
-from tests.support.receipts import a_correction, a_line, a_receipt
+from tests.support.receipts import (
+    a_correction,
+    a_line,
+    a_marked_line,
+    a_marked_receipt,
+    a_receipt,
+)
 from tests.support.till import TillBench
 
 LINES = pytest.mark.parametrize("hangs_up", [True, False], ids=["tcp and usb", "rs-232"])
 PROTOCOLS = pytest.mark.parametrize("protocol", ["1", "2"], ids=["protocol 1", "protocol 2"])
 
 
-def _open(folder: Path, *, hangs_up: bool, protocol: str) -> TillBench:
+def _open(folder: Path, *, hangs_up: bool, protocol: str, ffd: str = "1.05") -> TillBench:
     till = TillBench(
-        folder, capacity=10_000, max_unprinted=10_000, hangs_up=hangs_up, protocol=protocol
+        folder,
+        capacity=10_000,
+        max_unprinted=10_000,
+        hangs_up=hangs_up,
+        protocol=protocol,
+        ffd=ffd,
     )
     till.sell(a_receipt())  # the shift is open, the printer known
     return till
@@ -45,6 +56,8 @@ def _check_one_document_each(till: TillBench, receipt_ids: Sequence[str]) -> Non
         assert stored.state is FiscalState.PRINTED, (stored.state, stored.problem)
         assert marks[mark_of(stored.id)] == 1
     assert max(marks.values()) == 1
+    left = till.printer.till.marks
+    assert (left.asked, left.checked, left.bound) == (None, {}, [])
 
 
 @PROTOCOLS
@@ -110,4 +123,58 @@ def test_a_daemon_that_lives_half_a_second_at_a_time_still_settles_its_doubt(
             with suppress(Killed):
                 till.run(0.5)
         till.port.die_at_s = None
+    till.close()
+
+
+def _marked(kopecks: int) -> Receipt:
+    """Its code is short: bytes are counted one by one."""
+    return a_marked_receipt(a_marked_line(kopecks, "0104600000000017"))
+
+
+@PROTOCOLS
+@pytest.mark.parametrize(
+    ("command", "direction", "bytes_"),
+    [
+        ("check_mark", "to_device", 50),  # and the decision behind it
+        ("check_mark", "to_host", 60),
+        ("bind_mark", "to_device", 36),
+        ("bind_mark", "to_host", 14),
+    ],
+)
+def test_marked_goods_cut_within_their_codes_are_sold_once_and_leave_no_code(
+    tmp_path: Path, protocol: str, command: str, direction: str, bytes_: int
+) -> None:
+    """The rest of the conversation is any sale's."""
+    till = _open(tmp_path, hangs_up=True, protocol=protocol, ffd="1.2")
+    sold = []
+    for count in range(4, bytes_):  # within the first the command is not known yet
+        till.faults.add(
+            "printer", "cut_after", 1, bytes=count, direction=direction, command=command
+        )
+        receipt = _marked(1_00 + count)
+        till.sell(receipt, seconds=40)
+        assert not till.faults.as_json(), "the line was cut"
+        till.run(3)
+        sold.append(receipt.id)
+    _check_one_document_each(till, sold)
+    till.close()
+
+
+@PROTOCOLS
+def test_a_daemon_killed_while_it_sells_marked_goods_sells_them_once(
+    tmp_path: Path, protocol: str
+) -> None:
+    till = _open(tmp_path, hangs_up=True, protocol=protocol, ffd="1.2")
+    size = sum(_bytes_of(till, _marked(1_00)).values())
+    sold = []
+    for count in range(1, size + 1, 17):
+        receipt = _marked(1_00 + count)
+        till.desk.leave(till.post(receipt))
+        till.port.die_in_bytes = count
+        with pytest.raises(Killed):
+            till.run(10)
+        till.crash()
+        till.run(5)
+        sold.append(receipt.id)
+    _check_one_document_each(till, sold)
     till.close()

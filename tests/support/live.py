@@ -19,8 +19,6 @@ import requests
 from children import Child
 from dev_api import ask_as_root, mint_token
 
-from tests.support.activator import Activator
-
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 READY_S: Final = 30.0
 ANSWER_S: Final = 30.0
@@ -90,7 +88,7 @@ class LiveDaemon:
 
     def __init__(self, folder: Path, rig: LiveRig, extra: str = "", ofd: str = "") -> None:
         self.folder = folder
-        self.port, self.metrics_port = _free_ports(2)
+        self.port, metrics = _free_ports(2)
         self.socket = folder / "api.sock"
         self.config = folder / "kktd.toml"
         self.log = folder / "kktd.log"
@@ -102,7 +100,7 @@ class LiveDaemon:
 state_dir = "{folder / "till"}"
 [api]
 listen = "127.0.0.1:{self.port}"
-metrics = "127.0.0.1:{self.metrics_port}"
+metrics = "127.0.0.1:{metrics}"
 socket = "{self.socket}"
 [printer]
 url = "{rig.addresses["printer"]}"
@@ -118,7 +116,6 @@ address = "Москва, Тверская, 1"
 """
         )
         self.environment: dict[str, str] = {}
-        self.activator: Activator | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.tokens: dict[str, str] = {}
 
@@ -132,15 +129,12 @@ address = "Москва, Тверская, 1"
 
     def start(self) -> None:
         """Returns when it is ready."""
-        command = [sys.executable, "-m", "kktd.daemon", "--config", str(self.config)]
-        activator = self.activator
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                activator.command(command) if activator else command,
+                [sys.executable, "-m", "kktd.daemon", "--config", str(self.config)],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **ENVIRONMENT, **self.environment},
-                pass_fds=activator.fds if activator else (),
             )
         deadline_s = time.monotonic() + READY_S
         while time.monotonic() < deadline_s:

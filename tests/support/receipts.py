@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from kktd.model.money import Kopecks
 from kktd.model.receipt import (
@@ -38,6 +38,24 @@ def a_line(
     name: str = "Молоко 3,2 %",
 ) -> Line:
     return Line(name, Decimal(quantity), Kopecks(kopecks), vat, Kopecks(discount))
+
+
+MARK_CODE: Final = "0104600000000017215abcdefghijkl\x1d91EE10\x1d92" + "x" * 44
+
+
+def a_marked_line(kopecks: int = 199_00, code: str = MARK_CODE, **changes: Any) -> Line:
+    """One pair of shoes with its code."""
+    return replace(a_line(kopecks, name="Ботинки"), mark_code=code, **changes)
+
+
+def a_marked_receipt(*lines: Line, type: ReceiptType = ReceiptType.SALE) -> Receipt:
+    """Of goods that all carry codes; plain lines get one each."""
+    codes = (f"{MARK_CODE}{number}" for number in range(len(lines)))
+    marked = [
+        line if line.mark_code else replace(line, mark_code=code)
+        for line, code in zip(lines, codes, strict=True)
+    ]
+    return a_receipt(*(marked or [a_marked_line()]), type=type)
 
 
 def a_receipt(

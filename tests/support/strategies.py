@@ -8,8 +8,10 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from kktd.model.fiscal import FiscalDocument
+from kktd.model.marking import MarkCheck
 from kktd.model.money import MAX_KOPECKS, MAX_QUANTITY, Kopecks, line_sum
 from kktd.model.receipt import (
+    MARKABLE,
     Cashier,
     Customer,
     DocumentNumbers,
@@ -39,6 +41,8 @@ def lines(draw: st.DrawFn) -> Line:
     quantity = draw(st.one_of(st.integers(1, 100).map(Decimal), quantities))
     most = max(0, int(_SHARE / quantity) - 1)
     price = Kopecks(draw(st.integers(0, min(most, _SHARE))))
+    subject, measure = draw(st.sampled_from(Subject)), draw(st.sampled_from(Measure))
+    can_be_marked = subject in MARKABLE and (measure is not Measure.PIECE or quantity == 1)
     return Line(
         name=draw(texts),
         quantity=quantity,
@@ -46,9 +50,10 @@ def lines(draw: st.DrawFn) -> Line:
         vat=draw(st.sampled_from(VatRate)),
         discount=Kopecks(draw(st.integers(0, line_sum(price, quantity)))),
         sku=draw(st.none() | texts),
-        subject=draw(st.sampled_from(Subject)),
+        subject=subject,
         settlement=draw(st.sampled_from(Settlement)),
-        measure=draw(st.sampled_from(Measure)),
+        measure=measure,
+        mark_code=draw(st.none() | st.uuids().map(str)) if can_be_marked else None,
     )
 
 
@@ -102,4 +107,5 @@ documents = st.builds(
     ),
     sign=st.sampled_from(Sign),
     total=st.integers(0, MAX_KOPECKS).map(Kopecks),
+    marks=st.lists(st.builds(MarkCheck, st.integers(0, 999), st.integers(0, 255))).map(tuple),
 )

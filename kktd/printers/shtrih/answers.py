@@ -257,6 +257,28 @@ def found_document(answer: bytes, fd: int) -> FoundDocument:
     return FoundDocument(kind, fd, fp, issued_at)
 
 
+def checked_mark(answer: bytes) -> int:
+    """FF61h: tag 2106 where ОИСМ was asked and answered, else what the FN found (tag 2004)."""
+    told = _asked_of(answer, 6)
+    return answer[3] if told is None else told
+
+
+def decided_mark(answer: bytes) -> int:
+    """FF69h: tag 2106, what will stand in the document."""
+    return answer[3]
+
+
+def bound_mark(answer: bytes) -> int | None:
+    """FF67h: tag 2106 if the code was checked only now; None of one that was checked before."""
+    return _asked_of(answer, 6) if len(answer) > 6 else None
+
+
+def _asked_of(answer: bytes, at: int) -> int | None:
+    """The part of FF61h and FF67h about ОИСМ: length, the FN's answer, tag 2106, tags."""
+    part = answer[at + 1 : at + 1 + answer[at]]
+    return part[1] if len(part) > 1 and part[0] == 0 else None
+
+
 def tlv_part(answer: bytes) -> bytes:
     """FF3Bh."""
     return answer[3:]

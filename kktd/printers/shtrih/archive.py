@@ -5,6 +5,8 @@ Source: [SHTRIH] 7, 7.3; [FFD] 3.3.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from kktd.clock import Deadline
@@ -18,6 +20,8 @@ from kktd.printers.shtrih.session import Session
 
 TAG_SHIFT: Final = 1038
 TAG_RECEIPT_NO: Final = 1042
+TAG_ITEM: Final = 1059
+TAG_MARK_RESULT: Final = 2106
 DOCUMENT_BYTES_MAX: Final = 65_536  # [FFD] 1: the longest has 32 KiB
 PARTS_MAX: Final = 4_096  # one item each at worst, and a thousand lines
 
@@ -45,11 +49,13 @@ class Archive:
         if found is None:
             return None
         shift, receipt_no, mark = found.shift, None, None
+        mark_results: tuple[int, ...] = ()
         if found.type in answers.SETTLEMENTS:
             tags = self._tags(fd, by)
             shift = _number(tags, TAG_SHIFT)
             receipt_no = _number(tags, TAG_RECEIPT_NO)
             mark = _mark(tags)
+            mark_results = tuple(_mark_results(tags))
         return ArchivedDocument(
             fd=found.fd,
             fp=str(found.fp),
@@ -60,6 +66,7 @@ class Archive:
             shift=shift,
             receipt_no=receipt_no,
             mark=mark,
+            mark_results=mark_results,
         )
 
     def finish_output(self, by: Deadline) -> bytes:
@@ -75,32 +82,42 @@ class Archive:
         self._output_left = False
         return data
 
-    def _tags(self, fd: int, by: Deadline) -> dict[int, bytes]:
-        """The first of each tag; none where the FN keeps no full form any more."""
+    def _tags(self, fd: int, by: Deadline) -> list[tlv.Tlv]:
+        """In their order; none where the FN keeps no full form any more."""
         if self._output_left:
             self.finish_output(by)
         try:
             self._session.call(REQUEST_TLV, by, payload.unsigned(fd, 4))
         except DeviceRefused:
-            return {}
+            return []
         self._output_left = True
-        tags: dict[int, bytes] = {}
-        try:
-            for item in tlv.decode(self.finish_output(by)):
-                tags.setdefault(item.tag, item.value)
-        except tlv.BadTlv:
-            return tags  # what came before the damage is still true
+        tags: list[tlv.Tlv] = []
+        with suppress(tlv.BadTlv):  # what came before the damage is still true
+            tags.extend(tlv.decode(self.finish_output(by)))
         return tags
 
 
-def _number(tags: dict[int, bytes], tag: int) -> int | None:
-    value = tags.get(tag)
+def _first(tags: list[tlv.Tlv], tag: int) -> bytes | None:
+    return next((item.value for item in tags if item.tag == tag), None)
+
+
+def _number(tags: list[tlv.Tlv], tag: int) -> int | None:
+    value = _first(tags, tag)
     return None if value is None else int.from_bytes(value, "little")
 
 
-def _mark(tags: dict[int, bytes]) -> str | None:
+def _mark_results(tags: list[tlv.Tlv]) -> Iterator[int]:
+    for item in tags:
+        if item.tag == TAG_ITEM:
+            with suppress(tlv.BadTlv):
+                value = tlv.find(item.value, TAG_MARK_RESULT)
+                if value:
+                    yield value[0]
+
+
+def _mark(tags: list[tlv.Tlv]) -> str | None:
     try:
-        value = tlv.find(tags.get(TAG_USER_PROP, b""), TAG_USER_PROP_VALUE)
+        value = tlv.find(_first(tags, TAG_USER_PROP) or b"", TAG_USER_PROP_VALUE)
     except tlv.BadTlv:
         return None
     return None if value is None else tlv.read_string(value)

@@ -44,8 +44,8 @@ ANOTHER_DATE: Final = 0x7C
 CONFIRM_DATE: Final = 0xC0
 
 # Not in the state the command wants: FN state, other receipt open, no receipt, other operator's,
-# submode, mode
-WRONG_MOMENT: Final = frozenset({0x02, 0x49, 0x4A, 0x55, 0x59, 0x72, 0x73})
+# submode, mode; a marking code that the FN forgot when its power went (A1, A5, AC)
+WRONG_MOMENT: Final = frozenset({0x02, 0x49, 0x4A, 0x55, 0x59, 0x72, 0x73, 0xA1, 0xA5, 0xAC})
 
 # code, class, remedy, text
 _ROWS: Final = """
@@ -175,9 +175,9 @@ _ROWS: Final = """
 9C C setup           товар не найден в базе ККТ
 9D C setup           неверные данные товара в базе ККТ
 9E C setup           неверный размер базы товаров ККТ
-A0 C marking         ККТ не зарегистрирована для маркированных товаров
+A0 C marking_setup   ККТ не зарегистрирована для маркированных товаров
 A1 S marking         неверная последовательность команд маркировки
-A2 S marking         работа с маркированными товарами временно заблокирована
+A2 S marking_blocked работа с маркированными товарами временно заблокирована
 A3 S marking         переполнена таблица проверки кодов маркировки
 A4 C marking         нет обязательных реквизитов маркировки
 A5 S marking         код маркировки не проверен в ФН

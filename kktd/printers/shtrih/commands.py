@@ -81,6 +81,16 @@ BEGIN_CORRECTION: Final = Command(
 )
 CORRECTION: Final = Command("correction", b"\xff\x4a", 30_000, True, False, 13, "[SHTRIH] FF4Ah")
 LINE_TLV: Final = Command("TLV of a line", b"\xff\x4d", 30_000, False, False, 3, "[SHTRIH] FF4Dh")
+# FF61h, FF67h: a server far away may be asked ([SHTRIH] 2.4)
+CHECK_MARK: Final = Command(
+    "check marking code", b"\xff\x61", 40_000, False, False, 7, "[SHTRIH] FF61h"
+)
+BIND_MARK: Final = Command(
+    "bind marking code", b"\xff\x67", 40_000, False, False, 6, "[SHTRIH] FF67h"
+)
+DECIDE_MARK: Final = Command(
+    "accept or reject marking code", b"\xff\x69", 30_000, False, False, 3, "[SHTRIH] FF69h"
+)
 FN_MEMORY: Final = Command("FN memory", b"\xff\x63", 30_000, False, True, 7, "[SHTRIH] FF63h")
 
 COMMANDS: Final = (
@@ -125,4 +135,7 @@ COMMANDS: Final = (
     BEGIN_CORRECTION,
     CORRECTION,
     LINE_TLV,
+    CHECK_MARK,
+    BIND_MARK,
+    DECIDE_MARK,
 )

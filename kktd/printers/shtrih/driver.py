@@ -44,6 +44,7 @@ from kktd.printers.shtrih.commands import (
     Command,
 )
 from kktd.printers.shtrih.device import DeviceCalls
+from kktd.printers.shtrih.marking import Marking
 from kktd.printers.shtrih.session import Session
 from kktd.printers.shtrih.verdicts import (
     FAILURES,
@@ -72,6 +73,11 @@ class ShtrihPrinter(DeviceCalls):
         self._session = Session(port, clock, settings.password, settings.protocol)
         self._archive = Archive(self._session)
         self._ffd = settings.ffd
+        self._marking = Marking(
+            self._session,
+            offered=settings.ffd == sale.FFD_1_2,
+            sells_unchecked=settings.sell_unchecked_marks,
+        )
         self._identity: PrinterIdentity | None = None
         self._short_serial = ""  # as 11h shows it
         self._seen: tuple[str, str] | None = None  # serial and FN of the last status
@@ -128,10 +134,11 @@ class ShtrihPrinter(DeviceCalls):
             require_open_shift(self._cleaned(by))
             before = self._before(by)
             try:
+                marks = self._marking.check(planned.marks, by)
                 self._enter(planned, by)
                 if by.left_s() < CLOSE_RESERVE_S:
                     raise NotSent("no time left to close the receipt")
-            except FAILURES:
+            except (*FAILURES, Refused):
                 self._abandon(by)
                 raise
             answer = self._make(planned.command, planned.closing, before, by)
@@ -154,6 +161,7 @@ class ShtrihPrinter(DeviceCalls):
             issued_at=found.issued_at,
             sign=found.sign,
             total=found.total,
+            marks=marks,
         )
 
     def cancel_open(self, by: Deadline) -> None:
@@ -289,7 +297,9 @@ class ShtrihPrinter(DeviceCalls):
         """Everything before the close; the till's own subtotal proves that each line arrived."""
         for _ in range(ENTRY_TRIES):
             for step in planned.steps:
-                self._session.call(step.command, by, step.parameters)
+                answer = self._session.call(step.command, by, step.parameters)
+                if step.mark is not None:
+                    self._marking.check_bound(step.mark, answer)
             if not planned.has_lines:
                 return
             counted = answers.subtotal(self._session.call(SUBTOTAL, by))
@@ -363,4 +373,5 @@ class ShtrihPrinter(DeviceCalls):
             raise NotSent("another FN answers than the one last asked")
         if status.current_document:
             self._session.call(CANCEL_DOCUMENT, by)
+        self._marking.forget(by)
         return status

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kktd.model.receipt import Basis, PaymentMethod, Settlement, Sign, Subject, VatRate
+from kktd.model.receipt import Basis, PaymentMethod, Settlement, Sign, VatRate
 from kktd.printers.shtrih.commands import Command
 from kktd.printers.shtrih.tlv import printable
 
 NAME_BYTES_MAX: Final = 128  # [SHTRIH] FF46h
 TLV_BYTES_MAX: Final = 250  # [SHTRIH] FF0Ch, FF4Dh: whole TLVs of one command
+MARK_BYTES_MAX: Final = 230  # [SHTRIH] FF61h: with head and measure within 255
 NOT_GIVEN: Final = 0xFF_FFFF_FFFF  # [SHTRIH] 4: the till reckons it itself
 PAYMENT_SLOTS: Final = 16
 TAX_SLOTS: Final = 6
@@ -83,7 +84,7 @@ class Operation:
     total_kopecks: int
     vat: VatRate
     settlement: Settlement
-    subject: Subject
+    subject: int  # tag 1212; of marked goods another than the model knows
 
 
 def unsigned(value: int, size: int) -> bytes:
@@ -155,6 +156,26 @@ def operation(sign: Sign, line: Operation, vat_byte: Mapping[VatRate, int]) -> b
             printable(line.name, "cp1251", NAME_BYTES_MAX),
         )
     )
+
+
+def mark_code(code: str) -> bytes:
+    """Raises ValueError for what no scanner gives."""
+    data = code.encode("ascii")  # UnicodeEncodeError is one
+    if not 0 < len(data) <= MARK_BYTES_MAX:
+        raise ValueError(f"a marking code of {len(data)} bytes")
+    return data
+
+
+def check_mark(planned_status: int, code: bytes, tags: bytes) -> bytes:
+    """Parameters of FF61h; mode 0 is the only one there is (tag 2102)."""
+    mode = b"\0"
+    sizes = unsigned(len(code), 1) + unsigned(len(tags), 1)
+    return unsigned(planned_status, 1) + mode + sizes + code + tags
+
+
+def bind_mark(code: bytes) -> bytes:
+    """Parameters of FF67h."""
+    return unsigned(len(code), 1) + code
 
 
 def close_receipt(tendered_kopecks: Mapping[PaymentMethod, int], tax_system: int) -> bytes:

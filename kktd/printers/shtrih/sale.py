@@ -19,11 +19,14 @@ from kktd.model.receipt import (
     Line,
     PaymentMethod,
     Receipt,
+    Sign,
+    Subject,
     VatRate,
 )
-from kktd.printers.shtrih import answers, payload, tlv
+from kktd.printers.shtrih import answers, marking, payload, tlv
 from kktd.printers.shtrih.commands import (
     BEGIN_CORRECTION,
+    BIND_MARK,
     CLOSE_RECEIPT,
     CORRECTION,
     LINE_TLV,
@@ -55,6 +58,8 @@ TAG_ORDER_NUMBER: Final = 1179
 BASIS_BYTES_MAX: Final = 200  # 1177 takes 256, the command 250 with all heads
 ORDER_BYTES_MAX: Final = 32
 BASIS_NAMES: Final = {Basis.SELF: "Самостоятельно", Basis.ORDER: "По предписанию"}
+# [FFD] 4, tag 1212: the same goods with a code of marking
+SUBJECT_MARKED: Final = {Subject.COMMODITY: 33, Subject.EXCISE: 31}
 NO_NUMBER: Final = "б/н"
 FFD_1_05: Final = "1.05"
 FFD_1_2: Final = "1.2"
@@ -70,10 +75,11 @@ class Unprintable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command and its parameters."""
+    """One command and its parameters; `mark` of the one that binds a marking code."""
 
     command: Command
     parameters: bytes
+    mark: marking.Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +93,30 @@ class Sale:
     command: Command = CLOSE_RECEIPT
     closed: Callable[[bytes], answers.ClosedReceipt] = answers.closed_receipt
 
+    @property
+    def marks(self) -> list[marking.Mark]:
+        """To be checked before the first step."""
+        return [step.mark for step in self.steps if step.mark is not None]
+
 
 def plan(receipt: Receipt, mark: str | None, model: int, ffd: str) -> Sale:
     """The commands for `receipt`; raises Unprintable before anything is sent."""
+    if ffd != FFD_1_2 and any(line.mark_code is not None for line in receipt.lines):
+        raise Unprintable("marked goods need FFD 1.2", "marking_ffd")
     if receipt.correction is not None and ffd != FFD_1_2:
         return _plan_correction(receipt, receipt.correction, mark)
     vat_byte = payload.VAT_BYTE_NANO if model in payload.NANO_MODELS else payload.VAT_BYTE
     try:
         corrects = receipt.correction is not None
         steps = [Step(OPEN_RECEIPT, payload.open_receipt(receipt.sign, corrects=corrects))]
-        for line in receipt.lines:
+        for index, line in enumerate(receipt.lines):
             for operation in operations(line):
                 data = payload.operation(receipt.sign, operation, vat_byte)
                 steps.append(Step(OPERATION, data))
                 if ffd == FFD_1_2:
                     steps.append(Step(LINE_TLV, tlv.byte(TAG_MEASURE, line.measure).encoded()))
+            if line.mark_code is not None:
+                steps.append(_bind_mark(index, line, receipt.sign, operation))
         tags = receipt_tags(receipt, mark)
         if receipt.correction is not None:
             tags += correction_tags(receipt.correction, ffd)
@@ -130,6 +145,14 @@ def _plan_correction(receipt: Receipt, correction: Correction, mark: str | None)
     except ValueError as error:
         raise Unprintable(str(error)) from error
     return Sale(tuple(steps), closing, receipt.total, False, CORRECTION, answers.corrected)
+
+
+def _bind_mark(index: int, line: Line, sign: Sign, last: payload.Operation) -> Step:
+    """A code is bound to the line before it."""
+    if last.total_kopecks != line.total:
+        raise Unprintable("no price gives the sum of a marked line", "marking_discount")
+    mark = marking.mark_of(index, line, sign)
+    return Step(BIND_MARK, payload.bind_mark(payload.mark_code(line.mark_code or "")), mark)
 
 
 def vat_sums(lines: Iterable[Line]) -> list[int]:
@@ -204,7 +227,7 @@ def _operation(line: Line, quantity: Decimal, price: int, total: int) -> payload
         total_kopecks=total,
         vat=line.vat,
         settlement=line.settlement,
-        subject=line.subject,
+        subject=SUBJECT_MARKED[line.subject] if line.mark_code else line.subject,
     )
 
 

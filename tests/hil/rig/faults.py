@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from rig.marks import SAYINGS
 from rig.shtrih_tables import BY_NAME
 
 # Fault names and the settings each takes: (name, required?).  Anything else is refused.
@@ -28,6 +29,7 @@ PRINTER_FAULTS: Final[Mapping[str, Mapping[str, bool]]] = {
     "power_cut": {"command": True, "when": True},  # when: before | after the command ran
     "unplug": {},
     "refuse": {"command": True, "code": True},
+    "marking": {"says": True, "match": False},  # of codes that contain `match`
     # From here on states: they last until taken off the board, whatever `times` says.
     "cover_open": {},  # flag and submode say so, printing commands answer 6B
     "fn_full": {},  # the FN signs nothing but a closing shift: 06
@@ -52,20 +54,12 @@ PRINTER_CHOICES: Final[Mapping[str, frozenset[str]]] = {
     "command": frozenset(BY_NAME),
     "direction": frozenset({"to_device", "to_host"}),
     "when": frozenset({"before", "during", "after"}),
+    "says": SAYINGS,
 }
 ODOO_FAULTS: Final = {
     name: takes for name, takes in OFD_FAULTS.items() if name not in ("wrong_numbers", "wait")
 }
-HTTP_FAULTS: Final = {  # faulty.py
-    name: OFD_FAULTS[name]
-    for name in ("refuse_connection", "hang", "latency", "status", "lose_answer", "half_answer")
-}
-CATALOGUE: Final = {
-    "printer": PRINTER_FAULTS,
-    "ofd": OFD_FAULTS,
-    "odoo": ODOO_FAULTS,
-    "duty": HTTP_FAULTS,
-}
+CATALOGUE: Final = {"printer": PRINTER_FAULTS, "ofd": OFD_FAULTS, "odoo": ODOO_FAULTS}
 # Settings whose values are checked when the fault is added: later is in the middle of a request.
 COUNTS: Final = frozenset({"ms", "bytes", "retry_after"})
 
@@ -230,6 +224,8 @@ def _check_printer_values(settings: Mapping[str, object]) -> None:
     rate = settings.get("rate", 0)
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
         raise BadFault(f"rate: {rate!r} is not between 0 and 1")
+    if not isinstance(settings.get("match", ""), str):
+        raise BadFault("match: not text")
     for key in ("fn", "serial"):
         number = settings.get(key, "0")
         if not isinstance(number, str) or not number.isdigit() or len(number) > 16:

@@ -1,7 +1,6 @@
 """Marking codes: check, accept, bind to an item.  Source: [SHTRIH] 7, 7.4.
 
-The ОИСМ always knows the code and finds its status as planned; a code without a crypto part
-cannot be checked.
+ОИСМ knows every code and finds its status as planned, unless the fault `marking` says otherwise.
 """
 
 from __future__ import annotations
@@ -9,20 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from rig import tlv
-from rig.marks import CODES_MAX, SEPARATOR, Marks, is_checkable, result_of
+from rig import marks, tlv
+from rig.marks import CODES_MAX, SEPARATOR, Check, Marks
 from rig.shtrih_requests import Request, date_time, le
 from rig.till import Refused, Till
+from rig.till_state import Item, Receipt
 
 Handler = Callable[[Till, Request], bytes]
 
 CODE_AT: Final = 10  # in FF61
 PLANNED: Final = {1, 2, 3, 4, 255}  # tag 2003
-POSITIVE_LOCALLY, NOT_CHECKED = 3, 0  # tag 2004
-REASON_CHECKED, REASON_FORMAT = 0, 3
-TYPE_GS1: Final = 3  # tag 2100; КМ44 in FF67
-ONLINE_DONE: Final = 0
-WRONG_SEQUENCE, TABLE_FULL = 0xA1, 0xA3
+REASON_CHECKED, REASON_KIND = 0, 1
+ANSWERED, BAD_ANSWER, TIMED_OUT = 0x00, 0x20, 0xFF  # the FN of the check by ОИСМ
+BAD_CRC: Final = 5  # after BAD_ANSWER
+STATUS_SAID: Final[Mapping[str, int]] = {marks.GOOD: 1, marks.WITHDRAWN: 2, marks.STOPPED: 3}
+# FF67h: 0 КМ88, 1 symmetric, 2 tobacco, 3 КМ44
+BOUND_KIND: Final[Mapping[int, int]] = {
+    marks.CRYPTO_88: 0,
+    marks.CRYPTO_4: 1,
+    marks.SHORT: 2,
+    marks.CRYPTO_44: 3,
+}
+WRONG_SEQUENCE, TABLE_FULL, NOT_CHECKED = 0xA1, 0xA3, 0xA5
 REJECT, ACCEPT, CLEAR = 0, 1, 2
 ALL_ALLOWED: Final = 0xFF
 GS1_SHORT: Final = 1305  # inside 1163: the code without its crypto part
@@ -42,33 +49,27 @@ def check_mark(till: Till, request: Request) -> bytes:
         raise Refused(0x33) from None
     if len(till.marks.checked) >= CODES_MAX:
         raise Refused(TABLE_FULL)
-    till.marks.asked = code
-    good = is_checkable(code)
-    return bytes(
-        [
-            POSITIVE_LOCALLY if good else NOT_CHECKED,
-            REASON_CHECKED if good else REASON_FORMAT,
-            TYPE_GS1,
-            *_online(code),
-        ]
-    )
+    check = _check(till, code)
+    till.marks.asked = code, check
+    reason = REASON_CHECKED if check.kind in marks.KEY_IN_FN else REASON_KIND
+    return bytes([check.local, reason, check.kind]) + _online(till, check)
 
 
 def decide_mark(till: Till, request: Request) -> bytes:
     """FF69h: 0 rejects, 1 accepts the code checked last; 2 empties the table."""
-    decision, marks = request.number(6, 1), till.marks
+    decision = request.number(6, 1)
     if decision == CLEAR:
-        marks.clear()
+        till.marks.clear()
         return b"\0"
     if decision not in (REJECT, ACCEPT):
         raise Refused(0x33)
-    if marks.asked is None:
+    if till.marks.asked is None:
         raise Refused(WRONG_SEQUENCE)
-    result = result_of(marks.asked)
+    code, check = till.marks.asked
     if decision == ACCEPT:
-        marks.checked[marks.asked] = result
-    marks.asked = None
-    return bytes([result])
+        till.marks.checked[code] = check
+    till.marks.asked = None
+    return bytes([check.result])
 
 
 def bind_mark(till: Till, request: Request) -> bytes:
@@ -81,15 +82,27 @@ def bind_mark(till: Till, request: Request) -> bytes:
         raise Refused(0x33)
     if len(till.marks.bound) >= CODES_MAX:
         raise Refused(TABLE_FULL)
-    known = code in till.marks.checked
+    known = till.marks.checked.get(code)
+    check = known or _check(till, code)
     short = code.split(SEPARATOR)[0]
     item = receipt.items[-1]
     item.tags = [tag for tag in item.tags if tag.tag not in (1163, 2106)]
     item.tags.append(tlv.nested(1163, [tlv.Tlv(GS1_SHORT, short)]))
-    item.tags.append(tlv.number(2106, result_of(code), 1))
+    item.tags.append(tlv.number(2106, check.result, 1))
     till.marks.bound.append(code)
-    head = short[:2].ljust(2, b"\0") + bytes([TYPE_GS1])
-    return head if known else head + bytes(_online(code))
+    head = short[:2].ljust(2, b"\0") + bytes([BOUND_KIND[check.kind]])
+    return head if known else head + _online(till, check)
+
+
+def require_checked(till: Till, receipt: Receipt) -> None:
+    """A receipt that outlived a power cut has codes the FN knows nothing of any more."""
+    if sum(map(_is_marked, receipt.items)) > len(till.marks.bound):
+        raise Refused(NOT_CHECKED)
+
+
+def _is_marked(item: Item) -> bool:
+    code = tlv.find(item.tags, 1163)
+    return code is not None and tlv.find(tlv.decode_all(code.value), GS1_SHORT) is not None
 
 
 def marking_status(till: Till, _request: Request) -> bytes:
@@ -114,9 +127,30 @@ def notification_status(till: Till, _request: Request) -> bytes:
     )
 
 
-def _online(code: bytes) -> list[int]:
-    """Length, the FN's answer to the check and tag 2106."""
-    return [2, ONLINE_DONE, result_of(code)]
+def _check(till: Till, code: bytes) -> Check:
+    fault = till.faults.take(
+        "printer",
+        "marking",
+        applies=lambda fault: str(fault.settings.get("match", "")).encode() in code,
+    )
+    return marks.check_code(code, marks.GOOD if fault is None else str(fault.settings["says"]))
+
+
+def _online(till: Till, check: Check) -> bytes:
+    """What ОИСМ said: length, the FN's answer to the check, tag 2106 and the server's own tags."""
+    if check.says == marks.ALONE:
+        return b"\0"
+    if check.says == marks.AWAY:
+        part = bytes([TIMED_OUT, check.result])
+    elif check.says == marks.GARBLED:
+        part = bytes([BAD_ANSWER, BAD_CRC, check.result])
+    else:
+        told = [tlv.moment(2114, till.now()), tlv.number(2105, 0, 1)]
+        if check.says in STATUS_SAID:
+            told.append(tlv.number(2109, STATUS_SAID[check.says], 1))
+        told.append(tlv.number(2005, check.result, 1))
+        part = bytes([ANSWERED, check.result]) + tlv.encode_all(told)
+    return bytes([len(part)]) + part
 
 
 def forget(marks: Marks) -> None:

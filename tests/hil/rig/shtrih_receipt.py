@@ -11,6 +11,7 @@ from typing import Final
 from rig import documents, paper
 from rig.documents import MILLION, Payment, half_up, tax_totals
 from rig.fn import CORRECTION, RECEIPT, SHIFT_OPEN, Document
+from rig.shtrih_marking import require_checked
 from rig.shtrih_requests import Request, date_time, le
 from rig.shtrih_settings import FISCAL, REGION
 from rig.shtrih_shift import count_document, open_shift_document
@@ -252,6 +253,7 @@ def _close(
     receipt = _open(till, request.operator)
     if receipt.corrects and not {tag.tag for tag in receipt.tags} >= CORRECTION_TAGS:
         raise Refused(MISSING_TAGS)
+    require_checked(till, receipt)
     paid = _payment(till, receipt, given, rounding, tax_system)
     now = till.now()
     document = till.fn.sign(

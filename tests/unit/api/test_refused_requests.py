@@ -164,7 +164,19 @@ INVALID: list[tuple[str, Any, str, str]] = [
         "correction.date",
         "a date is needed, YYYY-MM-DD",
     ),
-    ("a marked item", sale(items=[item(mark_code="0104")]), "items[0].mark_code", ""),
+    (
+        "a marked item in FFD 1.05",
+        sale(items=[item(mark_code="0104")]),
+        "items[0].mark_code",
+        "FFD 1.05 sells no marked goods",
+    ),
+    (
+        "a code in the wrong keyboard layout",
+        sale(items=[item(mark_code="0104ЙЦУ")]),
+        "items[0].mark_code",
+        "not a marking code as scanned",
+    ),
+    ("no code at all", sale(items=[item(mark_code="]d2\x1d")]), "items[0].mark_code", ""),
 ]
 
 

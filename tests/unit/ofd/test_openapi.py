@@ -20,7 +20,7 @@ from kktd.model.receipt import (
     VatRate,
 )
 from kktd.ofd.body import OPERATIONS, PAYMENT_TYPES, VATS, dump_body
-from tests.support.receipts import a_line, a_receipt
+from tests.support.receipts import MARK_CODE, a_line, a_marked_receipt, a_receipt
 from tests.unit.ofd.conftest import SELLER, a_document
 
 SPEC: Final[dict[str, Any]] = json.loads(
@@ -87,6 +87,13 @@ def test_a_body_fits_the_description(subject: Subject) -> None:
     check(body, SCHEMAS["Receipt"])
     assert "refund_of" not in body
     assert body["payments"] == [{"type": 0, "sum": "149.00"}]
+
+
+def test_a_marked_line_fits_the_description_with_its_code() -> None:
+    receipt = a_marked_receipt()
+    body = json.loads(dump_body(receipt, a_document(receipt), SELLER))
+    check(body, SCHEMAS["Receipt"])
+    assert body["items"][0]["mark_code"] == MARK_CODE
 
 
 def test_a_refund_fits_the_description_and_says_what_it_takes_back() -> None:

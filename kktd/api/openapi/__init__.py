@@ -1,1 +1,0 @@
-"""The API's own description; loaded for the first who asks for it, never at start."""
