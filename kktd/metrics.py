@@ -52,6 +52,8 @@ class Gauges:
     dlq: int
     oldest_unsent_s: float | None  # age
     circuit: CircuitState
+    circuit_open_s: float  # not CLOSED in all since the start, s
+    events: int  # ever written to buffer_events
     mode: NetworkMode
     can_sell: Mapping[str, bool]  # by pos_id
     sync_running_s: float
@@ -121,6 +123,12 @@ class Metrics:
         self._lock_conflicts = Counter(
             "kkt_sync_lock_conflicts", "Syncs refused since one ran", pos, registry=registry
         )
+        self._probes = Counter(
+            "kkt_circuit_breaker_probes",
+            "Ends of HALF_OPEN: success (the breaker closed), failure (it opened again)",
+            [*pos, "result"],
+            registry=registry,
+        )
         for one in (
             self._breaker_failures,
             self._breaker_opens,
@@ -134,6 +142,8 @@ class Metrics:
             self._synced.labels(self._till, status)
         for status in ("accepted", "registered", "refused", "cancelled", "in_doubt"):
             self._receipts.labels(self._till, status)
+        for result in ("success", "failure"):
+            self._probes.labels(self._till, result)
 
     @property
     def _till(self) -> str:
@@ -178,8 +188,12 @@ class Metrics:
                 if _number(facts, "circuit_failure_count"):
                     self._breaker_failures.labels(till).inc()
                 self._ofd_errors.labels(till, _error_code(facts.get("error"))).inc()
-            case Event.CIRCUIT_OPENED if facts.get("reason") != "probe_failed":
+            case Event.CIRCUIT_OPENED if facts.get("reason") == "probe_failed":
+                self._probes.labels(till, "failure").inc()
+            case Event.CIRCUIT_OPENED:
                 self._breaker_opens.labels(till).inc()
+            case Event.CIRCUIT_CLOSED if facts.get("reason") == "probe_success":
+                self._probes.labels(till, "success").inc()
             case Event.SYNC_COMPLETE:
                 self._sync_seconds.labels(till).observe(_number(facts, "duration_seconds"))
             case Event.SYNC_LOCK_CONFLICT:
@@ -227,12 +241,24 @@ class Metrics:
                 family = GaugeMetricFamily(name, text, labels=["pos_id"])
                 family.add_metric([self._till], value)
                 yield family
-        if seen.heartbeat_failures is not None:
-            failures = CounterMetricFamily(
-                "kkt_heartbeat_failures", "Heartbeats Odoo did not answer", labels=["pos_id"]
-            )
-            failures.add_metric([self._till], seen.heartbeat_failures)
-            yield failures
+        counted: list[tuple[str, str, float | None]] = [
+            (
+                "kkt_heartbeat_failures",
+                "Heartbeats Odoo did not answer",
+                seen.heartbeat_failures,
+            ),
+            (
+                "kkt_circuit_breaker_open_seconds",
+                "Time the breaker kept receipts back, until now",
+                seen.circuit_open_s,
+            ),
+            ("kkt_events", "Events written to the till's table since it began", seen.events),
+        ]
+        for name, text, value in counted:
+            if value is not None:
+                counter = CounterMetricFamily(name, text, labels=["pos_id"])
+                counter.add_metric([self._till], value)
+                yield counter
         can_sell = GaugeMetricFamily(
             "kkt_can_sell", "1 while a new sale would be taken", labels=["pos_id"]
         )

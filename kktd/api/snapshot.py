@@ -150,6 +150,8 @@ def as_gauges(seen: Snapshot) -> Gauges:
         dlq=seen.reading.dlq,
         oldest_unsent_s=seen.oldest_unsent_s,
         circuit=seen.circuit.state,
+        circuit_open_s=seen.circuit.open_s,
+        events=seen.reading.events,
         mode=seen.network,
         can_sell={pos_id: lane.obstacle is None for pos_id, lane in seen.tills.items()},
         sync_running_s=seen.sync.running_s,

@@ -57,6 +57,7 @@ class Circuit:
     failure_count: int
     last_failure_at_s: float | None
     next_attempt_at_s: float | None
+    open_s: float = 0.0  # not CLOSED in all since the start
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ class Breaker:
         self._lock = threading.Lock()
         self._listeners: list[CircuitListener] = []
         self._last_failure_at_s: float | None = None
-        self._left_closed_s = 0.0
+        self._left_closed_s: float | None = None  # monotonic; None while CLOSED
+        self._open_s = 0.0  # of the times before
 
     def subscribe(self, listener: CircuitListener) -> None:
         """Call it after each change of state."""
@@ -150,6 +152,7 @@ class Breaker:
                 self.failure_count,
                 self._last_failure_at_s,
                 self._clock.wall_s() + max(0.0, wait_s) if is_open else None,
+                self._open_s + self._downtime_s(),
             )
 
     def begin_probe(self) -> None:
@@ -203,10 +206,17 @@ class Breaker:
         now = self.state
         if now is was:
             return None
-        now_s = self._clock.monotonic_s()
         if was is CircuitState.CLOSED:
-            self._left_closed_s = now_s
-        return CircuitChange(was, now, reason, self.failure_count, now_s - self._left_closed_s)
+            self._left_closed_s = self._clock.monotonic_s()
+        downtime_s = self._downtime_s()
+        if now is CircuitState.CLOSED:
+            self._open_s += downtime_s
+            self._left_closed_s = None
+        return CircuitChange(was, now, reason, self.failure_count, downtime_s)
+
+    def _downtime_s(self) -> float:
+        left_s = self._left_closed_s
+        return 0.0 if left_s is None else self._clock.monotonic_s() - left_s
 
     def _tell(self, change: CircuitChange | None) -> None:
         if change is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kktd.model.receipt import PaymentMethod
-from kktd.store import dlq, lanes, maintenance, receipts, sessions
+from kktd.store import dlq, journal, lanes, maintenance, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.lanes import LaneCount
 from kktd.store.maintenance import Maintenance
@@ -32,6 +32,7 @@ class Reading:
     oldest_registered_at_s: int | None  # of those the ОФД does not have
     shifts: dict[str, ShiftReading]
     maintenance: Maintenance | None
+    events: int  # ever written to buffer_events
 
 
 def read(db: Db, pos_ids: Iterable[str], printers: Iterable[str]) -> Reading:
@@ -43,6 +44,7 @@ def read(db: Db, pos_ids: Iterable[str], printers: Iterable[str]) -> Reading:
         oldest_registered_at_s=_oldest_registered(db),
         shifts={pos_id: _shift(db, pos_id) for pos_id in pos_ids},
         maintenance=maintenance.find(db),
+        events=journal.newest_id(db),
     )
 
 

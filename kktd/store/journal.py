@@ -64,12 +64,16 @@ def find_page(
     return total, [_from_row(row) for row in rows]
 
 
+def newest_id(db: Db) -> int:
+    """Rises by one with each event and for ever; 0 before the first."""
+    for (newest,) in db.execute("SELECT id FROM buffer_events ORDER BY id DESC LIMIT 1"):
+        return int(str(newest))
+    return 0
+
+
 def _first_since(db: Db, since_ms: int) -> int:
     """The lowest id from which on everything is as late; one past the last if nothing is."""
-    low = 0
-    high = 1
-    for (newest,) in db.execute("SELECT id FROM buffer_events ORDER BY id DESC LIMIT 1"):
-        high = int(str(newest)) + 1
+    low, high = 0, newest_id(db) + 1
     while low < high:
         middle = (low + high) // 2
         early = None
