@@ -6,16 +6,16 @@ Nothing runs here; `daemon.py` starts and stops what is built.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kktd import __version__, printing, wiring
+from kktd.alerts.outbox import Channel
 from kktd.alerts.watch import AlertWatch
-from kktd.api.alerts import as_facts
 from kktd.api.heartbeat import heartbeat_body
-from kktd.api.snapshot import as_gauges, take
+from kktd.api.snapshot import as_facts, as_gauges, take
 from kktd.api.till import SyncJob, SyncView, Till
 from kktd.api.times import iso
 from kktd.clock import Clock
@@ -43,7 +43,8 @@ from kktd.receipts.waiters import Waiters
 from kktd.reload import Reloader
 from kktd.store import journal, receipts
 from kktd.store.leases import Boot, this_boot
-from kktd.upkeep import Checkpointer
+from kktd.upkeep.checkpoint import Checkpointer
+from kktd.upkeep.retention import Retention
 from kktd.worker import Worker
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 # The longest each worker's step may take, s: what the watchdog waits for.
 DELIVERY_STEP_MAX_S: Final = 90.0
 PROBE_STEP_MAX_S: Final = 30.0
-ALERTS_STEP_MAX_S: Final = 600.0  # every alert to a webhook that takes its whole time
+ALERTS_STEP_MAX_S: Final = 30.0  # one call to each channel, 5 s at most
 ODOO_STEP_MAX_S: Final = 900.0  # twenty pages and a batch refused one by one, each at its slowest
 UPKEEP_STEP_MAX_S: Final = 60.0
 SETTINGS_STEP_MAX_S: Final = 30.0
@@ -65,6 +66,7 @@ class Outside:
     printer: Callable[[PrinterSettings, Clock], FiscalPrinter] = make_printer
     ofd: Callable[[Settings, Clock], OfdChannel] = wiring.channel
     odoo: Callable[[Settings], Odoo] = wiring.odoo_client
+    alerts: Callable[[Settings, Clock], Sequence[Channel]] = wiring.alert_channels
     listeners: Callable[[Settings, Clock], tuple[Bound, ...]] = wiring.listeners
     boot: Callable[[], Boot] = this_boot
     chance: Callable[[], float] = random.SystemRandom().random
@@ -112,13 +114,17 @@ class Assembly:
         self._reminder = CapacityReminder(
             clock, self.store, BufferSettings().capacity, lambda: self.settings.buffer.capacity
         )
-        channels = wiring.alert_channels(settings, clock)
+        self._retention = Retention(
+            clock,
+            self.store,
+            lambda: self._hlc.last.local_time_s,
+            has_odoo=bool(settings.odoo.url),
+        )
         self._alerts = AlertWatch(
             clock,
             self.store,
-            facts=lambda: as_facts(take(self.till)),
-            buffer_size=lambda: self.store.read(receipts.count_queued),
-            channels=lambda: channels,
+            lambda: as_facts(take(self.till)),
+            self._outside.alerts(settings, clock),
         )
         self.reloader = self._make_reloader(file, tell_systemd)
         self.workers = self._make_workers()
@@ -202,7 +208,9 @@ class Assembly:
             "delivery": (self.delivery.step, DELIVERY_STEP_MAX_S),
             "network": (self._prober.step, PROBE_STEP_MAX_S),
             "upkeep": (
-                wiring.together(Checkpointer(self.store).step, self._reminder.step),
+                wiring.together(
+                    Checkpointer(self.store).step, self._reminder.step, self._retention.step
+                ),
                 UPKEEP_STEP_MAX_S,
             ),
             "settings": (self.reloader.step, SETTINGS_STEP_MAX_S),
@@ -247,6 +255,7 @@ class Assembly:
             questions=self._questions,
             refresh_catalogue=self._refresh_catalogue,
             test_alert=self._test_alert,
+            mismatched=bool(self.recovered.mismatched),
         )
 
     def _test_alert(self) -> None:
@@ -266,11 +275,14 @@ class Assembly:
         return ApiServer(
             build_api(self.till),
             self._outside.listeners(self.settings, self._clock),
+            self._clock,
             max_connections=self.settings.api.max_connections,
         )
 
     def use(self, settings: Settings) -> None:
         """What a reload swaps, each set whole; the lane takes its own between two receipts."""
+        if settings.alerts != self.settings.alerts:
+            self._alerts.use(self._outside.alerts(settings, self._clock))
         self.settings = settings
         self.desk.rules = wiring.desk_rules(settings)
         printing.swap_rules(self.lanes, settings.lanes)
@@ -313,7 +325,7 @@ class Assembly:
     def on_time(self) -> dict[str, bool]:
         """Every worker by name, and the listeners."""
         return {name: worker.on_time() for name, worker in self.workers.items()} | {
-            "api": self.api.alive
+            "api": self.api.on_time()
         }
 
     def status_line(self) -> str:

@@ -1,7 +1,8 @@
 """The daemon: starts and joins the threads of its parts, tells systemd how it is.
 
 Order of the start: settings, database (locked, checked), recovery, workers, listeners, READY.
-Order of the stop: no new sales, the receipt in hand, callers answered, delivery, database.
+Order of the stop: no new callers (where systemd keeps them for the next daemon), no new sales, the
+receipt in hand, callers answered, delivery, database.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,14 +21,16 @@ from prometheus_client import CollectorRegistry
 from kktd import __version__, log, wiring
 from kktd.assembly import Assembly
 from kktd.clock import Clock, Deadline, SystemClock
-from kktd.config import Settings, load, require_complete
+from kktd.config import Settings
 from kktd.errors import AlreadyRunning, BadConfig, KktdError, StoreUnavailable
 from kktd.events import Event
 from kktd.metrics import Metrics
 from kktd.printing import LANE_STEP_MAX_S, is_lane
+from kktd.settings_file import load, require_complete
 from kktd.store import receipts
 
 STOP_S: Final = 20.0  # for the receipt in hand
+DRAIN_S: Final = 1.0  # for requests that are on their way
 API_STOP_S: Final = 6.0
 STILL_PRINTING_S: Final = 1.0  # how often systemd hears that the receipt in hand goes on
 EXTEND_US: Final = 15_000_000  # past the listeners' and the database's end
@@ -66,12 +70,10 @@ class Daemon:
         """Pet systemd's watchdog while every worker is on time, until asked to stop."""
         interval_s = wiring.watchdog_interval_s()
         while not self._stop.wait(interval_s):
-            late = [name for name, on_time in self._parts.on_time().items() if not on_time]
+            late = late_ones(self._parts.on_time())
             if late:
                 log.event(Event.WORKER_FAILED, worker=late, error="late")
-                self._tell_systemd(f"STATUS={', '.join(late)} late")
-            else:
-                self._tell_systemd(f"WATCHDOG=1\nSTATUS={self._parts.status_line()}")
+            self._tell_systemd(sign_of_life(late, self._parts.status_line()))
 
     def ask_stop(self) -> None:
         """From a signal handler."""
@@ -86,6 +88,7 @@ class Daemon:
         by = Deadline.after_ms(self._clock, STOP_S * 1000)
         self._tell_systemd("STOPPING=1\nSTATUS=finishing the receipt in hand")
         log.event(Event.DAEMON_STOPPING)
+        self._parts.api.drain(Deadline.after_ms(self._clock, DRAIN_S * 1000))
         self._parts.ready = False
         self._parts.desk.close()
         for lane in self._parts.lanes:
@@ -124,6 +127,16 @@ class Daemon:
     def _tell_systemd(self, state: str) -> None:
         """sdnotify writes Latin-1 and swallows its failure; systemd wants UTF-8."""
         self._notifier.notify(state.encode().decode("latin-1"))
+
+
+def late_ones(on_time: Mapping[str, bool]) -> list[str]:
+    """Those whose step takes longer than it may."""
+    return [name for name, is_on_time in on_time.items() if not is_on_time]
+
+
+def sign_of_life(late: list[str], status: str) -> str:
+    """What systemd hears now; who hangs is named, and its watchdog is not petted for the rest."""
+    return f"STATUS={', '.join(late)} late, {status}" if late else f"WATCHDOG=1\nSTATUS={status}"
 
 
 def main(argv: list[str] | None = None) -> int:

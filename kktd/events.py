@@ -79,6 +79,7 @@ class Event(Enum):
     WORKER_FAILED = ("worker_failed", "ERROR", None)
     STORE_FAILED = ("store_failed", "CRITICAL", None)
     BUFFER_CAPACITY_REMINDER = ("buffer_capacity_reminder", "WARN", "buffer_capacity_reminder")
+    HISTORY_TRIMMED = ("history_trimmed", "INFO", "history_trimmed")
     SETTINGS_APPLIED = ("settings_applied", "INFO", "settings_applied")
     SETTINGS_REFUSED = ("settings_refused", "ERROR", "settings_refused")
     SETTINGS_NEED_RESTART = ("settings_need_restart", "WARN", "settings_need_restart")

@@ -61,6 +61,7 @@ class Gauges:
     heartbeat_age_s: float | None = None
     heartbeat_failures: int | None = None
     drawers: Mapping[str, Drawer] = field(default_factory=dict)
+    alerts: Mapping[str, bool] = field(default_factory=dict)  # by name: whether it is so now
 
 
 class Metrics:
@@ -206,6 +207,12 @@ class Metrics:
         seen = self._source()
         yield from self._till_gauges(seen)
         yield from self._drawer_gauges(seen)
+        alerts = GaugeMetricFamily(
+            "kkt_alert", "1 while the condition of that alert holds", labels=["pos_id", "alert"]
+        )
+        for name, is_so in seen.alerts.items():
+            alerts.add_metric([self._till, name], int(is_so))
+        yield alerts
 
     def _till_gauges(self, seen: Gauges) -> Iterable[Metric]:
         values: list[tuple[str, str, float | None]] = [

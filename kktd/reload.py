@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from kktd import log
 from kktd.clock import Clock
-from kktd.config import Settings, load, require_complete
+from kktd.config import Settings
 from kktd.errors import BadConfig, StoreUnavailable
 from kktd.events import Event
+from kktd.settings_file import load, require_complete
 from kktd.settings_table import merge_live, value_of
 from kktd.store import journal
 from kktd.store.store import Store

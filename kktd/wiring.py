@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from kktd.alerts.channels import Alertmanager, Poster, Webhook
-from kktd.alerts.watch import Channel
+from kktd.alerts.outbox import Channel
 from kktd.clock import Clock, HlcStamp, HybridClock
 from kktd.config import PrinterSettings, Settings
 from kktd.network.prober import ProbeRules
@@ -81,10 +81,11 @@ def alert_channels(settings: Settings, clock: Clock) -> list[Channel]:
     token = (lambda: Path(alerts.token_file).read_text("utf-8")) if alerts.token_file else None
     made: list[Channel] = []
     if alerts.webhook_url:
-        made.append(Webhook(Poster(alerts.webhook_url, token, clock), pos_id))
+        poster = Poster(alerts.webhook_url, token, clock, alerts.ca_file or None)
+        made.append(Webhook(poster, pos_id))
     if alerts.alertmanager_url:
         url = f"{alerts.alertmanager_url.rstrip('/')}/api/v2/alerts"
-        made.append(Alertmanager(Poster(url, token, clock), pos_id, clock))
+        made.append(Alertmanager(Poster(url, token, clock, alerts.ca_file or None), pos_id))
     return made
 
 

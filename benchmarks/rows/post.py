@@ -25,7 +25,7 @@ from kktd.receipts.answers import receipt_answer
 from kktd.store import journal, keys, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.store import Store
-from kktd.upkeep import IDLE_PAGES
+from kktd.upkeep.checkpoint import IDLE_PAGES
 from tests.support.receipts import a_line, a_receipt
 from tests.support.stores import DIGEST, FN, INTENT, a_document
 

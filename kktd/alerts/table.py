@@ -1,7 +1,6 @@
 """Every alert, once: when it is so, how long before somebody hears, how loud, what to do.
 
-Source: §5.8 and contract 4.  `fleet/prometheus/rules.yml` has the same rules for Alertmanager; a
-test holds the two together.
+Source: §5.8 and contract 4.  `fleet/prometheus/rules.yml` is made from this table (rules.py).
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ DAY_S: Final = 86_400.0
 class Facts:
     """The till at one moment, as far as alerts read it.  Ages and intervals in seconds."""
 
+    queued: int
     percent_full: float
     dlq: int
     held: int
@@ -33,7 +33,7 @@ class Facts:
     shift_age_s: float
     drift_s: float | None
     odoo_silent_s: float | None
-    in_doubt: int = 0
+    mismatched: bool = False
     on_battery: bool = False
     disk_percent: float = 0.0
     fn_documents_left: int | None = None
@@ -42,7 +42,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One row.  It is raised after `hold_s` of `when`; `procedure` is the runbook's."""
+    """One row.  It is raised after `hold_s` of `when`; `procedure` is the runbook's.
+
+    `expr` says the same to Prometheus; without one the till's own word, `kkt_alert`, has to do.
+    """
 
     name: str
     level: str  # P1 now, P2 today, P3 when there is time
@@ -51,6 +54,7 @@ class Alert:
     ru: str
     en: str
     procedure: str = ""
+    expr: str = ""
 
 
 def _less(value: float | None, limit: float) -> bool:
@@ -66,6 +70,7 @@ ALERTS: Final = (
         "Офлайн-буфер переполнен, касса не продаёт: проверьте интернет, отправьте чеки вручную.",
         "The offline buffer is full, the till sells nothing: check the network, force a sync.",
         "A.1",
+        expr="kkt_buffer_percent_full >= 100",
     ),
     Alert(
         "DiskFailed",
@@ -90,14 +95,7 @@ ALERTS: Final = (
         lambda now: _less(now.fn_documents_left, 100) or _less(now.fn_days_left, 3),
         "В ФН осталось меньше 100 документов или 3 дней: замените ФН сегодня.",
         "The FN has less than 100 documents or 3 days left: replace it today.",
-    ),
-    Alert(
-        "FnReplaceSoon",
-        "P2",
-        0,
-        lambda now: _less(now.fn_days_left, 30),
-        "До конца срока ФН меньше 30 дней: запланируйте замену.",
-        "The FN ends in less than 30 days: plan its replacement.",
+        expr="kkt_fn_documents_left < 100 or kkt_fn_expires_timestamp_seconds - time() < 3 * 86400",
     ),
     Alert(
         "UnsentTooLong",
@@ -107,6 +105,7 @@ ALERTS: Final = (
         "Чеки не уходят в ОФД больше 20 дней, на 30-й ФН заблокируется: вызовите инженера.",
         "Nothing reached the OFD for 20 days, at 30 the FN locks: call an engineer.",
         "A.1",
+        expr="kkt_oldest_unsent_seconds > 20 * 86400",
     ),
     Alert(
         "OfdKeyRefused",
@@ -134,6 +133,16 @@ ALERTS: Final = (
         "Отправка в ОФД длится больше 20 минут: проверьте канал до ОФД, повторите отправку.",
         "A sync has run for over 20 minutes: check the uplink, start it again.",
         "A.1",
+        expr="kkt_sync_running_seconds > 1200",
+    ),
+    Alert(
+        "FnReplaceSoon",
+        "P2",
+        0,
+        lambda now: _less(now.fn_days_left, 30),
+        "До конца срока ФН меньше 30 дней: запланируйте замену.",
+        "The FN ends in less than 30 days: plan its replacement.",
+        expr="kkt_fn_expires_timestamp_seconds - time() < 30 * 86400",
     ),
     Alert(
         "OfflineBuffer90",
@@ -143,6 +152,7 @@ ALERTS: Final = (
         "Офлайн-буфер заполнен на 90 %: проверьте интернет и сообщите в поддержку.",
         "The offline buffer is 90 % full: check the network, call support.",
         "A.1",
+        expr="kkt_buffer_percent_full >= 90 and kkt_buffer_percent_full < 100",
     ),
     Alert(
         "OfflineBufferWarning",
@@ -152,6 +162,7 @@ ALERTS: Final = (
         "Офлайн-буфер заполнен на 80 %: проверьте интернет.",
         "The offline buffer is 80 % full: check the network.",
         "A.1",
+        expr="kkt_buffer_percent_full >= 80 and kkt_buffer_percent_full < 90",
     ),
     Alert(
         "Unsent8Hours",
@@ -161,6 +172,7 @@ ALERTS: Final = (
         "Чеки не уходят в ОФД больше 8 часов: проверьте интернет.",
         "Nothing reached the OFD for 8 hours: check the network.",
         "A.1",
+        expr="kkt_oldest_unsent_seconds > 8 * 3600 and kkt_oldest_unsent_seconds <= 20 * 86400",
     ),
     Alert(
         "CircuitBreakerOpen",
@@ -170,6 +182,7 @@ ALERTS: Final = (
         "ОФД недоступен, чеки хранятся и уйдут сами: проверьте интернет.",
         "The OFD cannot be reached, receipts are kept and leave by themselves: check the network.",
         "A.5",
+        expr="kkt_circuit_breaker_state != 0",
     ),
     Alert(
         "DLQBacklog",
@@ -178,6 +191,7 @@ ALERTS: Final = (
         lambda now: now.dlq > 10,
         "ОФД не принял больше 10 чеков: разберите очередь DLQ.",
         "The OFD refused more than 10 receipts: work through the DLQ.",
+        expr="kkt_dlq_size > 10",
     ),
     Alert(
         "HLCDriftHigh",
@@ -186,6 +200,7 @@ ALERTS: Final = (
         lambda now: now.drift_s is not None and abs(now.drift_s) > 10,
         "Часы кассы расходятся с сервером больше чем на 10 секунд: проверьте NTP.",
         "The till's clock is over 10 seconds off the server's: check NTP.",
+        expr="abs(kkt_hlc_drift_seconds) > 10",
     ),
     Alert(
         "OdooSilent",
@@ -194,6 +209,7 @@ ALERTS: Final = (
         lambda now: now.odoo_silent_s is not None and now.odoo_silent_s > 5 * MINUTE_S,
         "Odoo не отвечает больше 5 минут: касса продаёт, события хранятся. Проверьте сервер.",
         "Odoo has been silent for 5 minutes: the till sells, events are kept. Check the server.",
+        expr="kkt_heartbeat_age_seconds > 300",
     ),
     Alert(
         "ShiftTooOld",
@@ -202,6 +218,16 @@ ALERTS: Final = (
         lambda now: now.shift_age_s > 23 * HOUR_S,
         "Смена открыта больше 23 часов: закройте её (Z-отчёт), после 24 часов продажи остановятся.",
         "The shift is older than 23 hours: close it (Z-report), at 24 sales stop.",
+        expr="kkt_shift_age_seconds > 23 * 3600",
+    ),
+    Alert(
+        "BalanceMismatch",
+        "P2",
+        0,
+        lambda now: now.mismatched,
+        "Суммы смены не сходятся с её операциями: сверьте наличные с X-отчётом, вызовите инженера.",
+        "The shift's sums and its movements differ: compare the cash with an X-report, "
+        "call an engineer.",
     ),
     Alert(
         "OnBattery",
@@ -210,6 +236,7 @@ ALERTS: Final = (
         lambda now: now.on_battery,
         "Касса работает от батареи: проверьте питание.",
         "The till runs on battery: check the mains.",
+        expr="kkt_power_on_battery == 1",
     ),
     Alert(
         "DiskAlmostFull",
@@ -226,6 +253,7 @@ ALERTS: Final = (
         lambda now: now.dlq > 0,
         "ОФД не принял некоторые чеки: вызовите инженера.",
         "The OFD did not take some receipts: call an engineer.",
+        expr="kkt_dlq_size > 0",
     ),
     Alert(
         "CapacityRaised",
@@ -246,6 +274,7 @@ ALERTS: Final = (
         "Чеки не уходят в ОФД больше 4 часов: проверьте интернет.",
         "Nothing reached the OFD for 4 hours: check the network.",
         "A.1",
+        expr="kkt_oldest_unsent_seconds > 4 * 3600 and kkt_oldest_unsent_seconds <= 8 * 3600",
     ),
     Alert(
         "HeldReceipts",

@@ -1,24 +1,28 @@
 """Raises and ends alerts: each told once when it was so for long enough, and once when it is over.
 
-A pure step for a worker.  The till never waits for whoever is told: what could not be sent is sent
-again from memory, and a restart begins the holding times anew.
+A pure step for a worker.  Nothing of the till waits for whoever is told: what could not be sent is
+sent again from memory.  A restart begins the holding times anew; what stood then stands on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
 
 from kktd import log
+from kktd.alerts.outbox import Channel, Outbox, Raised
 from kktd.alerts.table import ALERTS, Alert, Facts
 from kktd.clock import Clock
+from kktd.errors import StoreUnavailable
 from kktd.events import Event
-from kktd.store import journal
+from kktd.store import alerts, journal
+from kktd.store.connection import Db
 from kktd.store.store import Store
 
 LOOK_S: Final = 5.0
-SEND_AGAIN_S: Final = 60.0  # Alertmanager forgets what is not repeated
+SETTLE_S: Final = 60.0  # after a start little is known yet: nothing that stood is over before
+TEST_S: Final = 120.0  # longer than Alertmanager waits for the rest of a group
 TEST: Final = Alert(
     "TestAlert",
     "P3",
@@ -27,44 +31,30 @@ TEST: Final = Alert(
     "Проверка оповещений: ничего делать не нужно.",
     "A test of the alerts: nothing has to be done.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """One alert that was told.  Wall clock, s; `ended_s` None while it lasts."""
-
-    alert: Alert
-    since_s: float
-    ended_s: float | None = None
-
-
-class Channel(Protocol):
-    """One way out.  Raises nothing: whether it went."""
-
-    def send(self, news: Sequence[Raised], standing: Sequence[Raised]) -> bool:
-        """`news` happened since the last time that went; `standing` lasts now."""
+ROWS: Final = (*ALERTS, TEST)
 
 
 class AlertWatch:
-    """`step` runs in one thread; `test` may be called from any."""
+    """`step` runs in one thread; `use` and `test` may be called from any."""
 
     def __init__(
-        self,
-        clock: Clock,
-        store: Store,
-        facts: Callable[[], Facts],
-        buffer_size: Callable[[], int],
-        channels: Callable[[], Sequence[Channel]],
+        self, clock: Clock, store: Store, facts: Callable[[], Facts], channels: Sequence[Channel]
     ) -> None:
         self._clock = clock
         self._store = store
         self._facts = facts
-        self._buffer_size = buffer_size
-        self._channels = channels
+        self._channels = tuple(channels)
+        self._outboxes: dict[str, Outbox] = {}  # by name of the channel
+        self._replaced: list[Channel] = []
+        self._began_s = clock.monotonic_s()
         self._so_since_s: dict[str, float] = {}  # monotonic, while its condition holds
-        self._raised: dict[str, Raised] = {}
-        self._news: dict[int, list[Raised]] = {}  # by channel: what did not go yet
-        self._send_at_s = float("-inf")
+        since_s = store.read(alerts.find_standing)
+        self._raised = {
+            row.name: Raised(row, since_s[row.name]) for row in ROWS if row.name in since_s
+        }
+        self._found = set(self._raised)  # and not seen again yet
+        self._untold = list(self._raised.values())  # nobody knows whether they were sent
+        self._test_until_s = float("-inf")
         self._test_asked = False
 
     @property
@@ -72,56 +62,90 @@ class AlertWatch:
         return list(self._raised.values())
 
     def test(self) -> None:
-        """Send a test alert at the next step."""
+        """Raise the test alert at the next step, for two minutes."""
         self._test_asked = True
+
+    def use(self, channels: Sequence[Channel]) -> None:
+        """Others from the next step on; what one has not heard its successor of that name hears."""
+        self._replaced += self._channels
+        self._channels = tuple(channels)
 
     def step(self, now_s: float) -> float:
         """Look, tell, send; when to look again (monotonic s)."""
-        facts, news = self._facts(), []
-        for alert in ALERTS:
-            if alert.when(facts):
+        news, self._untold = self._look(now_s), []
+        self._send(news, now_s)
+        return now_s + LOOK_S
+
+    def _look(self, now_s: float) -> list[Raised]:
+        facts, news = self._facts(), self._untold
+        if self._test_asked:
+            self._test_asked, self._test_until_s = False, now_s + TEST_S
+        for alert in ROWS:
+            if alert.when(facts) or (alert is TEST and now_s < self._test_until_s):
+                self._found.discard(alert.name)
                 since_s = self._so_since_s.setdefault(alert.name, now_s)
                 if alert.name not in self._raised and now_s - since_s >= alert.hold_s:
-                    news.append(self._raise(alert))
-            else:
-                self._so_since_s.pop(alert.name, None)
-                if (ended := self._raised.pop(alert.name, None)) is not None:
-                    news.append(self._end(ended))
-        if self._test_asked:
-            self._test_asked = False
-            self._tell(Event.ALERT_SENT, TEST)
-            wall_s = self._clock.wall_s()
-            news.append(Raised(TEST, wall_s, wall_s))
-        self._send(news, now_s)
-        return self._clock.monotonic_s() + LOOK_S
+                    news.append(self._raise(alert, facts.queued))
+                continue
+            self._so_since_s.pop(alert.name, None)
+            if alert.name in self._raised and self._is_over(alert, now_s):
+                news.append(self._end(alert, facts.queued))
+        return news
 
-    def _raise(self, alert: Alert) -> Raised:
-        raised = Raised(alert, self._clock.wall_s())
-        self._raised[alert.name] = raised
-        self._tell(Event.ALERT_SENT, alert)
+    def _is_over(self, alert: Alert, now_s: float) -> bool:
+        """At once, but of what a start found only when it would have been raised again by now."""
+        if alert.name not in self._found:
+            return True
+        return now_s - self._began_s >= max(SETTLE_S, alert.hold_s)
+
+    def _raise(self, alert: Alert, queued: int) -> Raised:
+        raised = self._raised[alert.name] = Raised(alert, self._clock.wall_s())
+        # The line has one `level`, and as in §5.6 it is the alert's own.
+        log.event(
+            Event.ALERT_SENT,
+            level=alert.level,
+            alert=alert.name,
+            message=alert.ru,
+            buffer_size=queued,
+        )
+        self._keep(Event.ALERT_SENT, alert, lambda db, ms: alerts.begin(db, alert.name, ms))
         return raised
 
-    def _end(self, raised: Raised) -> Raised:
-        self._tell(Event.ALERT_RESOLVED, raised.alert)
-        return Raised(raised.alert, raised.since_s, self._clock.wall_s())
-
-    def _tell(self, event: Event, alert: Alert) -> None:
-        size = self._buffer_size()
-        facts: dict[str, Any] = {"name": alert.name, "message": alert.ru, "buffer_size": size}
-        # The alert's own level, P1 to P3, stands where the log has its level: as in §5.6.
-        log.event(event, **facts, alert_level=alert.level)
-        now_ms = int(self._clock.wall_s() * 1000)
-        self._store.write(
-            lambda db: journal.append(db, event, now_ms, **facts, alert_level=alert.level)
+    def _end(self, alert: Alert, queued: int) -> Raised:
+        raised = self._raised.pop(alert.name)
+        self._found.discard(alert.name)
+        log.event(
+            Event.ALERT_RESOLVED,
+            alert=alert.name,
+            alert_level=alert.level,
+            message=alert.ru,
+            buffer_size=queued,
         )
+        self._keep(Event.ALERT_RESOLVED, alert, lambda db, _: alerts.end(db, alert.name))
+        return Raised(alert, raised.since_s, self._clock.wall_s())
 
-    def _send(self, news: list[Raised], now_s: float) -> None:
-        again = now_s >= self._send_at_s
-        if again:
-            self._send_at_s = now_s + SEND_AGAIN_S
-        for number, channel in enumerate(self._channels()):
-            waiting = self._news.setdefault(number, [])
-            waiting += news
-            due = waiting or (again and self._raised)
-            if due and channel.send(waiting, self.raised):
-                self._news[number] = []
+    def _keep(self, event: Event, alert: Alert, change: Callable[[Db, int], None]) -> None:
+        """On disk, unless that is what the alert is about."""
+        now_ms = int(self._clock.wall_s() * 1000)
+
+        def work(db: Db) -> None:
+            change(db, now_ms)
+            facts = {"alert": alert.name, "alert_level": alert.level, "message": alert.ru}
+            journal.append(db, event, now_ms, **facts)
+
+        with suppress(StoreUnavailable):
+            self._store.write(work)
+
+    def _send(self, news: Iterable[Raised], now_s: float) -> None:
+        """One call to each channel at most: however slow they are, the next look is soon."""
+        if self._replaced:
+            for channel in self._replaced:
+                channel.close()
+            self._replaced = []
+            for outbox in self._outboxes.values():
+                outbox.afresh()
+        news = list(news)
+        for channel in self._channels:
+            outbox = self._outboxes.setdefault(channel.name, Outbox())
+            outbox.add(news)
+            outbox.offer(channel, self.raised, now_s)

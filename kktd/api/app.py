@@ -20,7 +20,9 @@ from kktd import log
 from kktd.api import (
     alerts,
     buffer,
+    describe,
     dlq,
+    doubts,
     health,
     live,
     logs,
@@ -28,6 +30,7 @@ from kktd.api import (
     metrics,
     operations,
     pairing,
+    printer,
     products,
     receipts,
     refunds,
@@ -49,6 +52,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/kkt/receipt/{receipt_id}", Role.CASHIER, receipts.show),
     Route("POST", "/v1/kkt/receipt/{receipt_id}/cancel", Role.CASHIER, receipts.cancel),
     Route("POST", "/v1/kkt/receipt/{receipt_id}/print", Role.CASHIER, receipts.print_again),
+    Route(
+        "POST",
+        "/v1/kkt/receipt/{receipt_id}/registered",
+        Role.ENGINEER,
+        doubts.settle_registered,
+    ),
+    Route("POST", "/v1/kkt/receipt/{receipt_id}/absent", Role.ENGINEER, doubts.settle_absent),
     Route("POST", "/v1/pos/refund", Role.CASHIER, refunds.check),
     Route("POST", "/v1/kkt/shift/open", Role.CASHIER, operations.open_shift),
     Route("POST", "/v1/kkt/x_report", Role.CASHIER, operations.x_report),
@@ -66,9 +76,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/v1/kkt/dlq/{dlq_id}/resolve", Role.ENGINEER, dlq.resolve),
     Route("GET", "/v1/kkt/products", Role.CASHIER, products.find),
     Route("POST", "/v1/kkt/cache/refresh", Role.ENGINEER, products.refresh),
+    Route("GET", "/v1/printer", Role.ENGINEER, printer.show),
+    Route("POST", "/v1/printer/accept", Role.ENGINEER, printer.accept),
     Route("POST", "/v1/pos/maintenance", Role.ENGINEER, maintenance.begin),
     Route("DELETE", "/v1/pos/maintenance", Role.ENGINEER, maintenance.end),
     Route("GET", "/v1/health", Access.OPEN, health.show),
+    Route("GET", "/v1/openapi.json", Access.OPEN, describe.show),
     Route("GET", "/v1/events", Access.OPEN, live.show),
     Route("GET", "/v1/ready", Access.SOCKET, health.ready),
     Route("GET", "/metrics", Access.OPEN, metrics.show),
@@ -96,7 +109,7 @@ class Api:
 def build_api(till: Till) -> Api:
     """Nothing listens yet; see api/server.py."""
     runtime = Runtime()
-    # No OpenAPI at run time: it costs start-up time, and docs/api.md is what people read.
+    # FastAPI's own document is not asked for: it knows nothing of plain routes (api/describe.py).
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for path in dict.fromkeys(route.path for route in ROUTES):
         rows = tuple(route for route in ROUTES if route.path == path)

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from kktd.alerts.table import firing
 from kktd.api import query
-from kktd.api.alerts import as_facts
 from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
 from kktd.api.idempotency import once
@@ -14,13 +13,12 @@ from kktd.api.messages import Language
 from kktd.api.mode_message import mode_sentence
 from kktd.api.receipts import parse_optional
 from kktd.api.schemas import SyncBody, parse
-from kktd.api.snapshot import Snapshot, take
+from kktd.api.snapshot import Snapshot, as_facts, take
 from kktd.api.times import iso
 from kktd.ofd.breaker import Circuit
 from kktd.receipts.answers import Answer
 
 HOUR_S: Final = 3_600
-DAY_S: Final = 24 * HOUR_S
 
 
 async def status(call: Call) -> Answer:

@@ -80,6 +80,7 @@ class Runtime:
     hub: Hub = field(default_factory=Hub)
     history: asyncio.Lock = field(default_factory=asyncio.Lock)  # one long look at a time
     running: dict[str, Running] = field(default_factory=dict)  # touched by the loop alone
+    described: dict[tuple[Listener, bool], bytes] = field(default_factory=dict)  # api/describe.py
     guesses: Guesses = field(default_factory=Guesses)
     pairing: Pairing = field(default_factory=Pairing)
 

@@ -94,6 +94,7 @@ SENTENCES: Final[Mapping[str, Pair]] = {
         "Ёмкость буфера увеличена: не забудьте вернуть.",
         "The buffer's capacity was raised: remember to lower it again.",
     ),
+    "history_trimmed": ("Старые записи удалены.", "Old rows were deleted."),
     "settings_applied": ("Применены новые настройки.", "New settings apply."),
     "settings_refused": (
         "Файл настроек не принят, действуют прежние.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -125,6 +126,7 @@ def _printer(lane: LaneHealth, language: Language) -> dict[str, Any]:
         "shift": status.shift if status else None,
         "shift_number": status.shift_number if status else None,
         "paper": status.paper if status else None,
+        "stranger": asdict(lane.stranger) if lane.stranger else None,
         "clock": f"{status.clock:%Y-%m-%dT%H:%M:%S}" if status and status.clock else None,
     }
 
@@ -132,4 +134,5 @@ def _printer(lane: LaneHealth, language: Language) -> dict[str, Any]:
 async def ready(call: Call) -> Response:
     """GET /v1/ready on the Unix socket: recovery is over and the workers run."""
     is_ready = call.till.ready()
-    return json_response(200 if is_ready else 503, {"ready": is_ready})
+    headers = {} if is_ready else {"Retry-After": "1"}
+    return json_response(200 if is_ready else 503, {"ready": is_ready}, headers)

@@ -1,6 +1,6 @@
 """The sockets of the API, bound before anything listens: LAN with TLS, metrics, root's own.
 
-Raises OSError for an address that is taken, CertificateFailed.
+What systemd passes (api/inherited.py) takes the place of what would be bound here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 import stat
 from pathlib import Path
 
-from kktd.api import tls
+from kktd.api import inherited, tls
 from kktd.api.call import Listener
 from kktd.api.server import Bound
 from kktd.clock import Clock
@@ -18,13 +18,18 @@ from kktd.config import Settings
 
 
 def open_listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
+    """Raises OSError for an address that is taken, CertificateFailed, BadConfig."""
     api = settings.api
+    given = inherited.take(os.environ)
     context = tls.ensure(settings.till.state_dir / "tls", api.names, clock)
-    bound = [
-        Bound(Listener.LAN, tcp_socket(api.listen), context),
-        Bound(Listener.SOCKET, unix_socket(api.socket)),
-    ]
-    if api.metrics:
+    contexts = {Listener.LAN: context}
+    bound = [Bound(one, sock, contexts.get(one), inherited=True) for one, sock in given]
+    there = {one.listener for one in bound}
+    if Listener.LAN not in there:
+        bound.append(Bound(Listener.LAN, tcp_socket(api.listen), context))
+    if Listener.SOCKET not in there:
+        bound.append(Bound(Listener.SOCKET, unix_socket(api.socket)))
+    if Listener.METRICS not in there and api.metrics:
         bound.append(Bound(Listener.METRICS, tcp_socket(api.metrics)))
     return tuple(bound)
 

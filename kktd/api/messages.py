@@ -88,16 +88,18 @@ CODES: Final[Mapping[str, Pair]] = {
         "It is unclear whether the cash moved: print an X-report, count the drawer, compare.",
     ),
     "DOUBT_OPEN": (
-        "Судьба чека ещё выясняется: закройте смену, когда проверка закончится.",
-        "A receipt is still being checked: close the shift when that is done.",
+        "Судьба чека ещё выясняется: дождитесь конца проверки и повторите.",
+        "A receipt is still being checked: try again when that is done.",
     ),
     "FN_CHANGED": (
-        "Отвечает другой ФН или другая ККТ: вызовите инженера.",
-        "Another FN or printer answers: call an engineer.",
+        "Отвечает другая ККТ или другой ФН: верните прежние или вызовите инженера.",
+        "Another printer or FN answers: put the old one back or call an engineer.",
     ),
     "UNSENT_LEFT": (
-        "Чеки прежнего ФН ещё не в ОФД: верните его и дождитесь отправки.",
-        "Receipts of the old FN are not at the OFD yet: put it back and let them leave.",
+        "Чеки прежнего ФН ещё не в ОФД: верните его и дождитесь отправки. Если он сломан, "
+        "примите новый с leave_unsent.",
+        "Receipts of the old FN are not at the OFD yet: put it back and let them leave. If it is "
+        "broken, accept the new one with leave_unsent.",
     ),
     "UNSYNC_BUFFERS": (
         "Каталог не обновляется, пока чеки не отправлены в ОФД: дождитесь отправки и повторите.",
@@ -248,6 +250,12 @@ HINTS: Final[Mapping[str, Pair]] = {
         "ККТ не отвечает: проверьте кабель и питание. Чек сохранён, не пробивайте повторно.",
         "The printer does not answer: check cable and power. The receipt is stored, do not repeat.",
     ),
+    "old_printer_knows": (
+        "Судьбу чека знают только прежняя ККТ и её ФН: подключите их. Если это невозможно, решите "
+        "по бумаге: kktctl receipt registered или absent.",
+        "Only the old printer and its FN know what became of a receipt: plug them in. If that "
+        "cannot be, decide by the paper: kktctl receipt registered or absent.",
+    ),
     "cash_unclear": CODES["CASH_UNCLEAR"],
     "shift_open": CODES["SHIFT_OPEN"],
     "shift_closed": CODES["SHIFT_CLOSED"],
@@ -283,6 +291,11 @@ REASONS: Final[Mapping[str, str]] = {
     "not a registered sale": "исходный чек не пробитая продажа",
     "not the sign of that document": "ФП не от этого документа",
     "more than is left of the original": "больше, чем осталось вернуть по исходному чеку",
+    "not the text of a receipt's QR code": "это не текст QR-кода чека",
+    "not the FN it was sent to": "чек отправлялся в другой ФН",
+    "not a document made since": "этот документ сделан раньше или намного позже",
+    "the document of another receipt": "это документ другого чека",
+    "another sum or kind": "другая сумма или другой признак расчёта",
     "not a receipt id": "это не номер чека",
     "16 digits are needed": "нужно 16 цифр",
     "up to 10 digits are needed": "нужно до 10 цифр",

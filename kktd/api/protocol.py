@@ -10,6 +10,7 @@ import asyncio
 import json
 import socket
 import uuid
+from collections.abc import MutableSet
 from typing import Any, Final
 
 import h11
@@ -32,11 +33,16 @@ class GuardedHttp(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         max_connections: int = 256,
+        draining: asyncio.Event,
+        silent: MutableSet[GuardedHttp],
     ) -> None:
+        """`silent`: where it is until its first request.  `draining`: no second one is taken."""
         # A stream nobody reads can be cut by the application (scope["state"], api/stream.py).
         state = {**app_state, "abort": self._abort}
         super().__init__(config, server_state, state, _loop)
         self._max_connections = max_connections
+        self._draining = draining
+        self._silent = silent
         self._cut: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -54,8 +60,13 @@ class GuardedHttp(H11Protocol):
         super().data_received(data)
         if not self._owes_bytes():
             self._disarm()
+        if self.cycle is not None:
+            self._silent.discard(self)
+            if self._draining.is_set():
+                self.cycle.keep_alive = False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._silent.discard(self)
         self._disarm()
         super().connection_lost(exc)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from kktd.api.call import Call
 from kktd.errors import Invalid
+from kktd.receipts.lane import Lane
 
 PAGE_MAX: Final = 1_000_000
 LIMIT_MAX: Final = 500
@@ -21,6 +22,12 @@ def only(call: Call, *names: str) -> None:
             raise Invalid("unknown field", field=name[:64], known=list(names))
         if given.count(name) > 1:
             raise Invalid("given twice", field=name)
+
+
+def printer(call: Call) -> Lane:
+    """`printer` by its name; the first where it is left out.  Raises NotFound."""
+    name = call.request.query_params.get("printer")
+    return call.till.lanes.first if name is None else call.till.lanes.named(name)
 
 
 def flag(call: Call, name: str) -> bool:

@@ -58,25 +58,25 @@ def what_odoo_knows(call: Call, original: Original | None) -> Odoo:
 
 async def show(call: Call) -> Answer:
     """GET /v1/kkt/receipt/{id}."""
-    receipt_id = _id(call)
-    return await call.read(lambda: _shown(call, call.till.desk.find(receipt_id)))
+    receipt_id = receipt_id_of(call)
+    return await call.read(lambda: shown(call, call.till.desk.find(receipt_id)))
 
 
 async def cancel(call: Call) -> Answer:
     """POST /v1/kkt/receipt/{id}/cancel: only what was never sent."""
-    receipt_id = _id(call)
+    receipt_id = receipt_id_of(call)
     body = await read_body(call.request)
     parse_optional(body)
 
     async def act() -> Answer:
-        return await call.write(lambda: _shown(call, call.till.desk.cancel(receipt_id)))
+        return await call.write(lambda: shown(call, call.till.desk.cancel(receipt_id)))
 
     return await once(call, body, act)
 
 
 async def print_again(call: Call) -> Answer:
     """POST /v1/kkt/receipt/{id}/print: «повторить печать», never a second fiscal document."""
-    receipt_id = _id(call)
+    receipt_id = receipt_id_of(call)
     body = await read_body(call.request)
     parse_optional(body)
 
@@ -93,7 +93,8 @@ def parse_optional(body: bytes) -> None:
         parse(Nothing, parse_json(body))
 
 
-def _id(call: Call) -> str:
+def receipt_id_of(call: Call) -> str:
+    """Of the path."""
     return str(call.request.path_params["receipt_id"]).lower()
 
 
@@ -101,7 +102,8 @@ def _present(call: Call, receipt_id: str) -> Answer:
     return call.till.desk.answer(call.till.desk.find(receipt_id))
 
 
-def _shown(call: Call, stored: StoredReceipt) -> Answer:
+def shown(call: Call, stored: StoredReceipt) -> Answer:
+    """As GET /v1/kkt/receipt/{id} tells it."""
     problem = stored.problem or {}
     return Answer(
         200,

@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
 from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
 from kktd.api.receipts import what_odoo_knows
 from kktd.api.schemas import Body, parse
-from kktd.api.values import MAX_FD, ReceiptKey
+from kktd.api.values import MAX_FD, ReceiptKey, checked, whole
 from kktd.errors import Invalid
 from kktd.model.receipt import DocumentNumbers, Original, ReceiptId
 from kktd.receipts.answers import Answer
@@ -31,9 +30,12 @@ def _fn_and_fd(value: object) -> DocumentNumbers:
     return DocumentNumbers(match[1], int(match[2]), "")
 
 
+_FN_FD_CHECK: Final = checked(_fn_and_fd, type="string", pattern=whole(_FN_FD))
+
+
 class RefundCheckBody(Body):
     original_receipt_id: ReceiptKey | None = None
-    original_fiscal_doc_id: Annotated[DocumentNumbers, PlainValidator(_fn_and_fd)] | None = None
+    original_fiscal_doc_id: Annotated[DocumentNumbers, _FN_FD_CHECK] | None = None
 
 
 async def check(call: Call) -> Answer:

@@ -5,11 +5,10 @@ Names are the API's (docs/api.md); what comes out is the model's.  Tags: [FFD].
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from kktd.api.document_size import DOCUMENT_BYTES_MAX, estimate_bytes
@@ -27,18 +26,18 @@ from kktd.api.values import (
     MAX_REASON,
     PHONE,
     SUBJECTS,
+    Day,
+    DocumentNumber,
     Identifier,
     MarkCode,
     Method,
     Money,
     Quantity,
     ReceiptKey,
+    Sum,
     Vat,
-    day,
-    document_number,
     names,
     one_of,
-    positive_money,
     text,
 )
 from kktd.errors import DocumentTooLong, Invalid, TooLarge
@@ -131,7 +130,7 @@ class OriginalBody(Body):
     """What stands on the paper of the receipt that is taken back."""
 
     fn: Annotated[str, text(FN, 16, "16 digits are needed")]
-    fd: Annotated[int, PlainValidator(document_number)]
+    fd: DocumentNumber
     fp: Annotated[str, text(FP, 10, "up to 10 digits are needed")]
 
     def to_model(self) -> DocumentNumbers:
@@ -143,7 +142,7 @@ class CorrectionBody(Body):
 
     sign: Annotated[Sign, one_of({"sale": Sign.SALE, "refund": Sign.SALE_REFUND})]
     basis: Annotated[Basis, one_of(names(Basis))]
-    date: Annotated[datetime.date, PlainValidator(day)]
+    date: Day
     number: Annotated[str, text(None, MAX_ORDER, "empty")] | None = None
 
     def to_model(self) -> Correction:
@@ -176,7 +175,7 @@ class ShiftBody(Body):
 class CashBody(Body):
     """Cash in and out."""
 
-    amount: Annotated[Kopecks, PlainValidator(positive_money)]
+    amount: Sum
     reason: Annotated[str, text(None, MAX_REASON, "empty")]
     cashier: CashierBody | None = None
     pos_id: Identifier | None = None

@@ -8,10 +8,12 @@ before the application sees anything.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import socket
 import ssl
 import threading
+import weakref
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,31 +25,41 @@ from kktd import log
 from kktd.api.app import Api
 from kktd.api.call import Listener
 from kktd.api.protocol import GuardedHttp
-from kktd.clock import Deadline
+from kktd.clock import Clock, Deadline
 from kktd.events import Event
 
 BACKLOG: Final = 128
 HANDSHAKE_S: Final = 5.0
 GRACEFUL_S: Final = 5  # what is under way may finish; then it is cut
 TLS_BUFFER_BYTES: Final = 32 * 1024  # two records; asyncio takes 256 KiB for every connection
+DRAIN_LOOK_S: Final = 0.01
 TICK_S: Final = 1.0  # uvicorn renews its Date header so often
+LATE_S: Final = 10.0  # a loop that has not turned for so long hangs
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A socket that is bound (or was inherited bound) and the kind of caller behind it."""
+    """A socket that is bound and the kind of caller behind it.
+
+    `inherited`: systemd holds it too, so whoever comes while nobody accepts waits for the next
+    daemon instead of being refused.
+    """
 
     listener: Listener
     sock: socket.socket
     tls: ssl.SSLContext | None = None
+    inherited: bool = False
 
 
 class ApiServer:
     """`start` returns when every listener accepts; `stop` when the thread has ended."""
 
-    def __init__(self, api: Api, bound: tuple[Bound, ...], *, max_connections: int = 256) -> None:
+    def __init__(
+        self, api: Api, bound: tuple[Bound, ...], clock: Clock, *, max_connections: int = 256
+    ) -> None:
         self._api = api
         self._bound = bound
+        self._clock = clock
         self._max_connections = max_connections
         self._started = threading.Event()
         self._error: BaseException | None = None
@@ -62,6 +74,18 @@ class ApiServer:
         if self._error is not None:
             raise self._error
 
+    def drain(self, by: Deadline) -> None:
+        """Leave those who come now to the next daemon, where a socket is inherited.
+
+        Returns when everyone who came before has made a request, or at the deadline.
+        """
+        loop = self._loop
+        if loop is None or not any(bound.inherited for bound in self._bound):
+            return
+        drained = asyncio.run_coroutine_threadsafe(self._drain(), loop)
+        with contextlib.suppress(concurrent.futures.TimeoutError, RuntimeError):
+            drained.result(by.left_s())
+
     def stop(self, by: Deadline) -> bool:
         """Answer those who wait, refuse new ones, end; False if it did not end in time."""
         loop = self._loop
@@ -71,9 +95,25 @@ class ApiServer:
         self._thread.join(by.left_s())
         return not self._thread.is_alive()
 
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
+    def on_time(self) -> bool:
+        """Whether the loop still turns, for the watchdog."""
+        now_s = self._clock.monotonic_s()
+        return self._thread.is_alive() and all(
+            now_s - server.ticked_s <= LATE_S for server in self._servers
+        )
+
+    async def _drain(self) -> None:
+        pairs = zip(self._servers, self._bound, strict=True)
+        draining = [server for server, bound in pairs if bound.inherited]
+        for server in draining:
+            server.drain()
+        halt = self._api.runtime.halt
+        while not halt.is_set():
+            with contextlib.suppress(TimeoutError):
+                # Before the first look too: asyncio accepts, and makes the connection later.
+                await asyncio.wait_for(halt.wait(), DRAIN_LOOK_S)
+            if not any(server.silent for server in draining):
+                return
 
     def _halt(self) -> None:
         self._api.runtime.halt.set()
@@ -96,7 +136,7 @@ class ApiServer:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._servers = [
-            _Server(self._config(bound.listener), bound.tls, self._max_connections)
+            _Server(self._config(bound.listener), bound.tls, self._max_connections, self._clock)
             for bound in self._bound
         ]
         pairs = zip(self._servers, self._bound, strict=True)
@@ -133,13 +173,29 @@ class _Server(uvicorn.Server):
     """uvicorn's Server with a handshake limit, a connection cap and a loop that can be woken."""
 
     def __init__(
-        self, config: uvicorn.Config, tls: ssl.SSLContext | None, max_connections: int
+        self, config: uvicorn.Config, tls: ssl.SSLContext | None, max_connections: int, clock: Clock
     ) -> None:
         super().__init__(config)
         self._tls = tls
+        self._clock = clock
+        self.ticked_s = clock.monotonic_s()
         self._max_connections = max_connections
+        self._draining = asyncio.Event()
         self.listening = asyncio.Event()
         self.wake = asyncio.Event()
+        # Accepted, and no request came yet: a handshake, half a header.  One that ends forgets it.
+        self.silent: weakref.WeakSet[GuardedHttp] = weakref.WeakSet()
+
+    def drain(self) -> None:
+        """Accept no more; each connection ends after the request it makes or has made."""
+        self._draining.set()
+        loop = asyncio.get_running_loop()
+        for sock in (sock for one in self.servers for sock in one.sockets):
+            # Not closed yet: asyncio would drop what it has accepted and not made a transport of.
+            loop.remove_reader(sock.fileno())
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, GuardedHttp) and connection not in self.silent:
+                connection.shutdown()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen on our own sockets; uvicorn's version offers no handshake limit."""
@@ -162,16 +218,21 @@ class _Server(uvicorn.Server):
         self.listening.set()
 
     def _protocol(self) -> GuardedHttp:
-        return GuardedHttp(
+        connection = GuardedHttp(
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
             max_connections=self._max_connections,
+            draining=self._draining,
+            silent=self.silent,
         )
+        self.silent.add(connection)
+        return connection
 
     async def main_loop(self) -> None:
         """As uvicorn's, one wake-up a second instead of ten: a till idles most of its life."""
         while not await self.on_tick(0):
+            self.ticked_s = self._clock.monotonic_s()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), TICK_S)
 

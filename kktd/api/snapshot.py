@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kktd.alerts.table import ALERTS, Facts
 from kktd.api.till import SyncView, Till
 from kktd.config import PrinterSettings, Settings
 from kktd.metrics import Drawer, Gauges
-from kktd.model.states import NetworkMode
+from kktd.model.states import CircuitState, NetworkMode
 from kktd.odoo.link import LinkSeen
 from kktd.ofd.breaker import Circuit
 from kktd.printers.base import Shift
@@ -42,6 +43,7 @@ class Snapshot:
     disk_failed: bool
     capacity_reminder: bool
     odoo: LinkSeen | None
+    mismatched: bool
 
     @property
     def lane(self) -> LaneHealth:
@@ -100,6 +102,7 @@ def take(till: Till) -> Snapshot:
         disk_failed=till.store.failed is not None,
         capacity_reminder=till.capacity_reminder(),
         odoo=till.odoo() if till.odoo else None,
+        mismatched=till.mismatched,
     )
 
 
@@ -142,6 +145,7 @@ def _lane_obstacle(printer: PrinterSettings, health: LaneHealth, waiting: int) -
 
 def as_gauges(seen: Snapshot) -> Gauges:
     """The same for Prometheus."""
+    facts = as_facts(seen)
     return Gauges(
         now_s=seen.now_s,
         queued=seen.reading.buffer.queued,
@@ -162,4 +166,29 @@ def as_gauges(seen: Snapshot) -> Gauges:
             pos_id: Drawer(shift.cash_kopecks, shift.opened_at_s, shift.unsynced)
             for pos_id, shift in seen.reading.shifts.items()
         },
+        alerts={alert.name: alert.when(facts) for alert in ALERTS},
+    )
+
+
+def as_facts(seen: Snapshot) -> Facts:
+    """The same for the alerts."""
+    shifts = [one.opened_at_s for one in seen.reading.shifts.values() if one.opened_at_s]
+    remedies = [lane.health.remedy for lane in seen.lanes if not lane.health.ready]
+    return Facts(
+        queued=seen.reading.buffer.queued,
+        percent_full=seen.percent_full,
+        dlq=seen.reading.dlq,
+        held=seen.reading.buffer.held,
+        unsent_s=seen.oldest_unsent_s or 0.0,
+        circuit_closed=seen.circuit.state is CircuitState.CLOSED,
+        sync_running_s=seen.sync.running_s,
+        ofd_stopped=seen.sync.stopped_reason is not None,
+        disk_failed=seen.disk_failed,
+        capacity_raised=seen.capacity_reminder,
+        printer_remedy=min(remedies, key=lambda remedy: remedy == "paper", default=None),
+        fn_ended=any(lane.health.fn_ended for lane in seen.lanes),
+        shift_age_s=max((seen.now_s - opened_s for opened_s in shifts), default=0.0),
+        drift_s=seen.drift_s,
+        mismatched=seen.mismatched,
+        odoo_silent_s=seen.odoo.heartbeat_age_s if seen.odoo else None,
     )

@@ -77,4 +77,5 @@ class Till:
     questions: Questions | None = None
     test_alert: Callable[[], None] = field(default=lambda: None)
     refresh_catalogue: Callable[[], None] = field(default=lambda: None)
+    mismatched: bool = False  # a shift's sums were not those of its movements at the start
     capacity_reminder: Callable[[], bool] = field(default=lambda: False)  # raised for long

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Final, TypeVar
@@ -13,7 +14,13 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
-from kktd.model.money import MAX_QUANTITY, QUANTITY_DECIMALS, Kopecks, kopecks_from_rubles
+from kktd.model.money import (
+    MAX_KOPECKS,
+    MAX_QUANTITY,
+    QUANTITY_DECIMALS,
+    Kopecks,
+    kopecks_from_rubles,
+)
 from kktd.model.receipt import PaymentMethod, Subject, VatRate
 
 MAX_ID: Final = 64  # pos_id, sku, names of tokens
@@ -43,6 +50,26 @@ _SUM_WANTED: Final = "rubles above zero"
 _QUANTITY_WANTED: Final = "a quantity above zero with at most six decimals"
 
 
+@dataclass(frozen=True, slots=True)
+class Checked(PlainValidator):
+    """A check that says in JSON Schema what it takes, as far as that can."""
+
+    schema: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __get_pydantic_json_schema__(self, _: object, __: object) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+def checked(check: Callable[[object], object], **schema: object) -> Checked:
+    """The check and its schema."""
+    return Checked(check, schema=schema)
+
+
+def whole(form: re.Pattern[str]) -> str:
+    """The pattern of JSON Schema, which is searched for, not matched whole."""
+    return f"^(?:{form.pattern})$"
+
+
 def _number(value: object, form: re.Pattern[str], wanted: str) -> Decimal:
     """A JSON number or its text; never a float, never true."""
     if isinstance(value, str) and form.fullmatch(value):
@@ -59,7 +86,7 @@ def _money(value: object) -> Kopecks:
         raise PydanticCustomError("number", _MONEY_WANTED) from error
 
 
-def positive_money(value: object) -> Kopecks:
+def _positive_money(value: object) -> Kopecks:
     found = _money(value)
     if not found:
         raise PydanticCustomError("number", _SUM_WANTED)
@@ -73,14 +100,14 @@ def _quantity(value: object) -> Decimal:
     return found
 
 
-def day(value: object) -> datetime.date:
+def _day(value: object) -> datetime.date:
     if isinstance(value, str) and _DATE.fullmatch(value):
         with contextlib.suppress(ValueError):
             return datetime.date.fromisoformat(value)
     raise PydanticCustomError("text", "a date is needed, YYYY-MM-DD")
 
 
-def document_number(value: object) -> int:
+def _document_number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_FD:
         raise PydanticCustomError("number", "a document number is needed")
     return value
@@ -102,7 +129,7 @@ def _mark_code(value: object) -> str:
     return code
 
 
-def one_of(known: Mapping[str, E_]) -> PlainValidator:
+def one_of(known: Mapping[str, E_]) -> Checked:
     def choose(value: object) -> E_:
         found = known.get(value) if isinstance(value, str) else None
         if found is None:
@@ -111,7 +138,7 @@ def one_of(known: Mapping[str, E_]) -> PlainValidator:
             )
         return found
 
-    return PlainValidator(choose)
+    return checked(choose, type="string", enum=list(known))
 
 
 def names(kind: type[IntEnum]) -> dict[str, Any]:
@@ -119,7 +146,7 @@ def names(kind: type[IntEnum]) -> dict[str, Any]:
     return {member.name.lower(): member for member in kind}
 
 
-def text(form: re.Pattern[str] | None, limit: int, complaint: str) -> PlainValidator:
+def text(form: re.Pattern[str] | None, limit: int, complaint: str) -> Checked:
     """Text of at most `limit` letters; without a form it must show something."""
 
     def check(value: object) -> str:
@@ -131,7 +158,8 @@ def text(form: re.Pattern[str] | None, limit: int, complaint: str) -> PlainValid
             raise PydanticCustomError("text", complaint)
         return value
 
-    return PlainValidator(check)
+    pattern = whole(form) if form else r"\S"
+    return checked(check, type="string", maxLength=limit, pattern=pattern)
 
 
 # «work» is what contract 1.2 calls a job, the hyphen how some ОФД spell it.
@@ -140,10 +168,29 @@ SUBJECTS: Final = names(Subject) | {
     "non-operating_gain": Subject.NON_OPERATING_GAIN,
 }
 
-Money = Annotated[Kopecks, PlainValidator(_money)]
-Quantity = Annotated[Decimal, PlainValidator(_quantity)]
+_RUBLES_MAX: Final = MAX_KOPECKS // 100
+_MONEY: Final = [
+    {"type": "string", "pattern": whole(_RUBLES)},
+    {"type": "number", "minimum": 0, "maximum": _RUBLES_MAX, "multipleOf": 0.01},
+]
+_SUM: Final = [
+    {"type": "string", "pattern": rf"^(?!0+(?:\.0+)?$)(?:{_RUBLES.pattern})$"},
+    {"type": "number", "minimum": 0.01, "maximum": _RUBLES_MAX, "multipleOf": 0.01},
+]
+_AMOUNT: Final = [
+    {"type": "string", "pattern": rf"^(?!0+(?:\.0+)?$)(?:{_QUANTITY.pattern})$"},
+    {"type": "number", "minimum": 0.000001, "maximum": int(MAX_QUANTITY), "multipleOf": 0.000001},
+]
+
+Money = Annotated[Kopecks, checked(_money, anyOf=_MONEY)]
+Sum = Annotated[Kopecks, checked(_positive_money, anyOf=_SUM)]
+Quantity = Annotated[Decimal, checked(_quantity, anyOf=_AMOUNT)]
+Day = Annotated[datetime.date, checked(_day, type="string", format="date")]
+DocumentNumber = Annotated[
+    int, checked(_document_number, type="integer", minimum=1, maximum=MAX_FD)
+]
 ReceiptKey = Annotated[str, text(_RECEIPT_ID, 36, "not a receipt id")]
 Identifier = Annotated[str, text(None, MAX_ID, "empty")]
-MarkCode = Annotated[str, PlainValidator(_mark_code)]
+MarkCode = Annotated[str, checked(_mark_code, type="string", maxLength=MAX_MARK + 4)]
 Vat = Annotated[VatRate, one_of({rate.value: rate for rate in VatRate})]
 Method = Annotated[PaymentMethod, one_of({one.value: one for one in PaymentMethod})]

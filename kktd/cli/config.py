@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from kktd.cli.command import FINE, PROBLEM, Context
-from kktd.config import Settings, load, require_complete
+from kktd.config import Settings
 from kktd.errors import BadConfig
+from kktd.settings_file import load, require_complete
 from kktd.settings_table import as_shown
 
 HELP = ("настройки: проверить файл, показать действующие", "settings: check a file, show them")

@@ -1,124 +1,102 @@
-"""`kktctl printer probe`: who is at the other end of the printer's port.
-
-Opens the port itself, so only while the daemon is stopped; asks, prints and changes nothing.
-"""
+"""`kktctl printer`: which registrar stands there, and what an engineer asks of it."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
-import os
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
+from urllib.parse import urlencode
 
-from kktd.cli.command import FINE, PROBLEM, WRONG_USE, Context, Terminal, shown
+from kktd.cli import port_probe
+from kktd.cli.command import FINE, PROBLEM, Context, WrongUse, shown
 
-if TYPE_CHECKING:
-    from kktd.config import PrinterSettings
-
-HELP: Final = ("проверить связь с ККТ", "see who answers at the printer's port")
-
-PROBE_MS: Final = 15_000
+HELP: Final = ("ККТ: связь, замена, данные", "the printer: link, replacement, data")
+USE: Final = (
+    "printer show | printer accept FN [--leave-unsent] | printer probe [--port URL]"
+    " (each with --printer NAME)"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("probe",))
+    parser.add_argument("action", choices=("show", "accept", "probe"))
+    parser.add_argument("what", nargs="*", help="– | FN")
+    parser.add_argument("--printer", metavar="NAME", help="[printers.NAME]")
     parser.add_argument("--port", metavar="URL", help="serial:///dev/ttyACM0?baudrate=115200")
+    parser.add_argument("--by", metavar="NAME", help="кто решил / who decided")
+    parser.add_argument(
+        "--leave-unsent",
+        action="store_true",
+        help="чеки прежнего ФН не уйдут / the old FN's receipts stay behind",
+    )
 
 
 def run(context: Context) -> int:
-    # The printer's code is loaded for this command alone: the others answer in a blink.
-    from dataclasses import replace
-
-    from kktd.config import Settings, load
-    from kktd.errors import BadConfig
-
-    try:
-        settings = load(context.config) if context.config.exists() else Settings()
-        if context.options.port:
-            settings = replace(
-                settings, printer=replace(settings.printer, url=context.options.port)
-            )
-        with _daemon_kept_away(settings.till.state_dir) as alone:
-            if not alone:
-                context.terminal.next(
-                    "kktd работает и держит порт: systemctl stop kktd, потом повторите",
-                    "kktd runs and holds the port: systemctl stop kktd, then try again",
-                )
-                return PROBLEM
-            return _probe(context.terminal, settings.printer)
-    except BadConfig as error:
-        print(f"{error}: {error.details}", file=sys.stderr)
-        return WRONG_USE
+    """1 while another printer answers, or it does not."""
+    match context.options.action, context.options.what:
+        case "probe", []:
+            return port_probe.probe(context)
+        case "show", []:
+            return _show(context)
+        case "accept", [fn]:
+            return _accept(context, fn)
+    raise WrongUse(USE)
 
 
-@contextlib.contextmanager
-def _daemon_kept_away(state_dir: Path) -> Iterator[bool]:
-    """Hold the daemon's own lock (store/store.py) meanwhile; False if the daemon has it."""
-    path = state_dir / "kktd.db.lock"
-    if not path.parent.exists():
-        yield True  # nothing was ever started here
-        return
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(fd)
+def _show(context: Context) -> int:
+    reply = context.client.ask("GET", _path(context, "/v1/printer"))
+    if not reply.fine:
+        return context.terminal.refused(reply)
+    terminal, seen, say = context.terminal, reply.body, context.terminal.text
+    terminal.data(seen)
+    rows = [
+        (say("модель", "model"), shown(seen["model"])),
+        (say("принята", "known"), _device(seen["known"])),
+        (say("отвечает другая", "another answers"), _device(seen["stranger"])),
+        (say("не в ОФД", "not at the OFD"), str(seen["unsent"])),
+    ]
+    rows += [(say("чек под вопросом", "in doubt"), one["receipt_id"]) for one in seen["in_doubt"]]
+    terminal.table(rows)
+    stranger = seen["stranger"]
+    if stranger is not None:
+        terminal.next(
+            f"верните прежнюю ККТ, или примите эту: kktctl printer accept {stranger['fn']}",
+            f"put the old one back, or accept this one: kktctl printer accept {stranger['fn']}",
+        )
+    elif seen["message"]:
+        terminal.next(seen["message"], seen["message"])
+    else:
+        terminal.next("ККТ готова, делать ничего не нужно", "it is ready, nothing to do")
+    return FINE if seen["ready"] else PROBLEM
 
 
-def _probe(terminal: Terminal, settings: PrinterSettings) -> int:
-    from kktd.clock import Deadline, SystemClock
-    from kktd.errors import PrinterError
-    from kktd.printers.registry import make_printer
-    from kktd.printers.remedies import REMEDIES
-
-    clock = SystemClock()
-    printer = make_printer(settings, clock)
-    by = Deadline.after_ms(clock, PROBE_MS)
-    try:
-        identity = printer.identify(by)
-        status = printer.status(by)
-    except PrinterError as error:
-        remedy = REMEDIES.get(str(error.details.get("remedy", "link")), REMEDIES["link"])
-        terminal.data({"code": error.code, "reason": str(error), "remedy": remedy.en})
-        terminal.say(f"{error.code}: {error}", f"{error.code}: {error}")
-        terminal.next(remedy.ru, remedy.en)
-        return PROBLEM
-    finally:
-        printer.close()
-    terminal.data(
-        {
-            "model": identity.model,
-            "serial": identity.serial,
-            "firmware": identity.firmware,
-            "fn": status.fn,
-            "last_fd": status.last_fd,
-            "shift": status.shift,
-            "shift_number": status.shift_number,
-            "paper": status.paper,
-            "clock": str(status.clock) if status.clock else None,
-        }
+def _accept(context: Context, fn: str) -> int:
+    """The person names the FN, as it stands on its label; the rest is what answers now."""
+    terminal = context.terminal
+    reply = context.client.ask("GET", _path(context, "/v1/printer"))
+    if not reply.fine:
+        return terminal.refused(reply)
+    serial = (reply.body["stranger"] or {}).get("serial", "?")
+    asked: dict[str, Any] = {
+        "serial": serial,
+        "fn": fn,
+        "leave_unsent": context.options.leave_unsent,
+    }
+    if context.options.by:
+        asked["accepted_by"] = context.options.by
+    done = context.client.ask("POST", _path(context, "/v1/printer/accept"), asked)
+    if not done.fine:
+        return terminal.refused(done)
+    terminal.data(done.body)
+    terminal.next(
+        "ККТ принята, пробейте чек для проверки: kktctl status",
+        "accepted, sell something to try it: kktctl status",
     )
-    say = terminal.text
-    terminal.table(
-        [
-            (say("модель", "model"), identity.model),
-            (say("заводской номер", "serial"), identity.serial),
-            (say("прошивка", "firmware"), identity.firmware),
-            ("ФН" if terminal.russian else "FN", status.fn),
-            (say("последний ФД", "last FD"), str(status.last_fd)),
-            (say("смена", "shift"), f"{status.shift_number} {status.shift}"),
-            (say("бумага", "paper"), status.paper),
-            (say("часы", "clock"), shown(status.clock)),
-        ]
-    )
-    terminal.next("ККТ отвечает: systemctl start kktd", "it answers: systemctl start kktd")
     return FINE
+
+
+def _path(context: Context, path: str) -> str:
+    name = context.options.printer
+    return path if name is None else f"{path}?{urlencode({'printer': name})}"
+
+
+def _device(device: dict[str, str] | None) -> str:
+    return "–" if device is None else f"№ {device['serial']}  ФН {device['fn']}"

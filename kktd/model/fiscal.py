@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from kktd.model.marking import MarkCheck
-from kktd.model.money import Kopecks, rubles
+from kktd.model.money import Kopecks, kopecks_from_rubles, rubles
 from kktd.model.receipt import Sign
 
 
@@ -24,6 +27,12 @@ class DocumentType(StrEnum):
     STATE_REPORT = "state_report"
     CORRECTION = "correction"
     BSO_CORRECTION = "bso_correction"
+
+
+_QR: Final = re.compile(
+    r"t=(\d{8}T\d{4})(?:\d\d)?&s=(\d{1,10}\.\d\d)&fn=(\d{16})&i=(\d{1,10})&fp=(\d{1,10})&n=([1-4])",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,24 @@ class FiscalDocument:
         return (
             f"t={self.issued_at:%Y%m%dT%H%M}&s={rubles(self.total)}&fn={self.fn}"
             f"&i={self.fd}&fp={self.fp}&n={self.sign.value}"
+        )
+
+    @classmethod
+    def from_qr(cls, text: str, shift: int, receipt_no: int) -> FiscalDocument:
+        """What stands on the paper; raises ValueError for what is no such square."""
+        match = _QR.fullmatch(text.strip())
+        if match is None:
+            raise ValueError("not the text of a receipt's QR code")
+        moment, total, fn, fd, fp, sign = match.groups()
+        return cls(
+            fn=fn,
+            fd=int(fd),
+            fp=fp.lstrip("0") or "0",
+            shift=shift,
+            receipt_no=receipt_no,
+            issued_at=datetime.strptime(moment, "%Y%m%dT%H%M"),  # noqa: DTZ007 - the FN keeps none
+            sign=Sign(int(sign)),
+            total=kopecks_from_rubles(Decimal(total)),
         )
 
     def as_json(self) -> dict[str, object]:

@@ -154,6 +154,11 @@ class Network:
     def _tell(self, change: ModeChange | None) -> None:
         if change is None:
             return
-        log.event(Event.NETWORK_MODE_CHANGE, **{"from": change.was, "to": change.now}, level=None)
+        better = WORSE[change.now] < WORSE[change.was]
+        log.event(
+            Event.NETWORK_MODE_CHANGE,
+            **{"from": change.was, "to": change.now},
+            level="INFO" if better else None,
+        )
         for listener in self._listeners:
             listener(change)

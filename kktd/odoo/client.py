@@ -19,7 +19,7 @@ from kktd.model.money import Kopecks, kopecks_from_rubles
 from kktd.model.product import Product
 from kktd.model.receipt import DocumentNumbers, Measure, Subject, VatRate
 from kktd.ofd.channel import Misconfigured, NotAccepted, Unknown
-from kktd.ofd.http import HttpAnswer, HttpLine
+from kktd.ofd.http import HttpAnswer, HttpLine, bearer
 
 BODY_BYTES_MAX: Final = 1 << 20  # a page of 500 products has a sixth of it
 PAGE: Final = 500
@@ -139,14 +139,8 @@ class OdooClient:
         return said
 
     def _headers(self) -> dict[str, str]:
-        try:
-            token = self._token().strip()
-        except (OSError, ValueError) as error:
-            raise Misconfigured(f"token: {type(error).__name__}") from error
-        if not token or not token.isascii() or not token.isprintable():
-            raise Misconfigured("token: none, or no text a header can carry")
         return {
-            "Authorization": f"Bearer {token}",
+            "Authorization": bearer(self._token),
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # nothing to unpack, nothing that swells
             "Content-Type": "application/json",

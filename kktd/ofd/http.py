@@ -13,7 +13,7 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,7 +23,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from kktd.clock import Deadline
-from kktd.ofd.channel import DeliveryError, Unavailable, Unknown
+from kktd.ofd.channel import DeliveryError, Misconfigured, Unavailable, Unknown
 
 BODY_BYTES_MAX: Final = 64 << 10  # an acknowledgement has a few hundred
 LEAST_TIMEOUT_S: Final = 0.001  # 0 would mean a socket that does not block
@@ -35,6 +35,20 @@ _FAILURES: Final = (
     OSError,
     ValueError,  # a name or header no request can carry
 )
+
+
+def bearer(token: Callable[[], str]) -> str:
+    """The Authorization of a token read now.
+
+    Raises Misconfigured, without a word of the token, when there is none or no header can carry it.
+    """
+    try:
+        text = token().strip()
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"token: {type(error).__name__}") from error
+    if not text or not text.isascii() or not text.isprintable():
+        raise Misconfigured("token: none, or no text a header can carry")
+    return f"Bearer {text}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from kktd.ofd.channel import (
     Unknown,
     WrongNumbers,
 )
-from kktd.ofd.http import HttpAnswer, HttpLine
+from kktd.ofd.http import HttpAnswer, HttpLine, bearer
 
 RETRY_AFTER_MAX_S: Final = 3_600.0  # nobody may silence a till for a day with one header
 POLL_FIRST_S: Final = 0.2
@@ -92,14 +92,8 @@ class RestChannel:
         self._line.close()
 
     def _headers(self, receipt_id: ReceiptId) -> dict[str, str]:
-        try:
-            token = self._token().strip()
-        except (OSError, ValueError) as error:
-            raise Misconfigured(f"token: {type(error).__name__}") from error
-        if not token or not token.isascii() or not token.isprintable():
-            raise Misconfigured("token: none, or no text a header can carry")
         return {
-            "Authorization": f"Bearer {token}",
+            "Authorization": bearer(self._token),
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # nothing to unpack, nothing that swells
             "Content-Type": "application/json",

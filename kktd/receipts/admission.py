@@ -92,7 +92,7 @@ def check_may_sell(rules: DeskRules, lane: DeskLane, count: LaneCount, *, testin
         raise ShiftClosed("no shift is open")
 
 
-def check_may_operate(db: Db, lane: DeskLane, asked: Request, pos_id: str) -> None:
+def check_may_operate(db: Db, lane: DeskLane, asked: Request) -> None:
     """Raises DoubtOpen of a Z-report, ShiftClosed and NotEnoughCash of a cash-out."""
     status = lane.health.status
     match asked.kind, asked.amount:
@@ -101,4 +101,4 @@ def check_may_operate(db: Db, lane: DeskLane, asked: Request, pos_id: str) -> No
                 raise DoubtOpen("a receipt is in doubt", in_doubt=doubtful)
         case OperationKind.CASH_OUT, amount if amount is not None:
             shift_open = status is not None and status.shift is not Shift.CLOSED
-            drawer.check_cash_out(db, pos_id, amount, shift_open=shift_open)
+            drawer.check_cash_out(db, lane.pos_ids, amount, shift_open=shift_open)

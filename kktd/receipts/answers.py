@@ -17,6 +17,7 @@ from kktd.model.money import rubles
 from kktd.model.states import IN_FN, FiscalState, OperationState
 from kktd.store.operations import Operation, OperationKind
 from kktd.store.receipts import StoredReceipt
+from kktd.store.sessions import ShiftSums
 
 RETRY_AFTER_S: Final = 2  # while the printer works on it
 
@@ -126,16 +127,6 @@ def problem_of(error: PrinterError) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class ShiftTotals:
-    """What our own rows say of a shift, in kopecks; rubles in the answer."""
-
-    cash: int = 0
-    card: int = 0
-    sales: int = 0
-    refunds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Ran:
     """An operation was done that makes no fiscal document.
 
@@ -151,7 +142,7 @@ _REPORT_TYPE: Final = {OperationKind.X_REPORT: 1, OperationKind.Z_REPORT: 2}
 
 
 def report_result(
-    kind: OperationKind, report: ShiftReport | Ran, totals: ShiftTotals, *, offline: bool
+    kind: OperationKind, report: ShiftReport | Ran, totals: ShiftSums, *, offline: bool
 ) -> dict[str, Any]:
     """What is stored of a shift opening, an X- or a Z-report and told to the caller."""
     result: dict[str, Any] = {

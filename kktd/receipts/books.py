@@ -21,7 +21,6 @@ from kktd.printers.base import PrinterStatus
 from kktd.receipts.answers import (
     Answer,
     Ran,
-    ShiftTotals,
     SyncAt,
     minutes,
     operation_answer,
@@ -34,7 +33,6 @@ from kktd.store import journal, keys, operations, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.operations import Operation, OperationKind, Request
 from kktd.store.receipts import Intent, StoredReceipt
-from kktd.store.sessions import Session
 from kktd.store.store import Store
 
 
@@ -75,9 +73,18 @@ class Books:
         self._store.write(work)
 
     def confirm(
-        self, stored: StoredReceipt, was: FiscalState, document: FiscalDocument, *, printed: bool
+        self,
+        stored: StoredReceipt,
+        was: FiscalState,
+        document: FiscalDocument,
+        *,
+        printed: bool,
+        **decided: str,
     ) -> Answer:
-        """The FN holds it: numbers, balances, event and answer in one transaction."""
+        """The FN holds it: numbers, balances, event and answer in one transaction.
+
+        `decided` names the person who settled it, where the FN could not.
+        """
 
         def work(db: Db) -> Answer:
             now_s = self._now_s()
@@ -95,6 +102,7 @@ class Books:
                 receipt_id=stored.id,
                 fn=document.fn,
                 fd=document.fd,
+                **decided,
             )
             return self._final_answer(db, stored.id)
 
@@ -112,15 +120,23 @@ class Books:
         return self._store.write(work)
 
     def give_back(
-        self, stored: StoredReceipt, was: FiscalState, problem: dict[str, Any] | None
+        self,
+        stored: StoredReceipt,
+        was: FiscalState,
+        problem: dict[str, Any] | None,
+        *,
+        hold: bool = False,
+        **decided: str,
     ) -> Answer:
-        """Surely not registered: it waits again."""
+        """Surely not registered: it waits again, with `hold` for a person."""
 
         def work(db: Db) -> Answer:
             receipts.advance(db, stored.id, Step.RETURN, was)
             receipts.note_problem(db, stored.id, problem)
+            if hold:
+                receipts.hold(db, stored.id)
             if was is FiscalState.IN_DOUBT:
-                self._keep(db, Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=None)
+                self._keep(db, Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=None, **decided)
             return self._present_answer(db, stored.id)
 
         return self._store.write(work)
@@ -205,6 +221,12 @@ class Books:
 
     # ---- shift ------------------------------------------------------------------------------
 
+    def is_in_shift(self, pos_id: str, status: PrinterStatus) -> bool:
+        """Whether this till has begun the printer's open shift."""
+        session = self._store.read(lambda db: sessions.find_open(db, pos_id))
+        shift = (session.fn, session.shift_number) if session else None
+        return shift == (status.fn, status.shift_number)
+
     def find_operation_intent(self, operation: Operation) -> Intent:
         """Its intent."""
         return self._store.read(lambda db: operations.find_intent(db, operation.id))
@@ -258,7 +280,8 @@ class Books:
                 result, facts = self._book_cash(db, operation, report, now_s)
             else:
                 result = self._book_report(db, operation, report, now_s, offline=offline)
-                facts = {"shift": report.shift, "fd": result["fiscal_document_number"]}
+                fd = result["fiscal_document_number"]
+                facts = {"pos_id": operation.pos_id, "shift": report.shift, "fd": fd}
             operations.finish(db, operation.id, Step.CONFIRM, was, result, now_s)
             self._keep(db, event, **facts)
             answer = operation_answer(operations.find(db, operation.id))
@@ -295,13 +318,12 @@ class Books:
         *,
         offline: bool,
     ) -> dict[str, Any]:
-        """The session begins with its opening and ends with the Z-report."""
-        session_id = sessions.ensure(db, operation.pos_id, report.fn, report.shift, now_s)
-        totals = _totals(sessions.find_last(db, operation.pos_id))
+        """The session begins with its opening and ends with the Z-report, whoever's it is."""
+        sessions.ensure(db, operation.pos_id, report.fn, report.shift, now_s)
+        totals = sessions.sum_shift(db, report.fn, report.shift)
         result = report_result(operation.kind, report, totals, offline=offline)
         if operation.kind is OperationKind.Z_REPORT:
-            sessions.close_session(db, session_id, result, now_s)
-            sessions.close_shift(db, report.fn, report.shift, now_s)
+            sessions.close_shift(db, report.fn, report.shift, result, now_s)
             # Nothing of this shift prints into the next unasked.
             receipts.hold_waiting(db, self._printer)
         return result
@@ -349,8 +371,3 @@ class Books:
 
     def _now_s(self) -> int:
         return int(self._clock.wall_s())
-
-
-def _totals(session: Session) -> ShiftTotals:
-    cash, card, *_ = session.balances.values()
-    return ShiftTotals(cash, card, session.sales_total, session.refunds_total)

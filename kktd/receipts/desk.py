@@ -109,11 +109,11 @@ class Desk:
             self._waiters.leave(receipt.id, waiter)
             return self._follow(ticket)
         ticket.waiter = waiter
-        if lane is not None:
-            lane.wake()
         hlc, size = ticket.facts["hlc"], ticket.facts["buffer_size"]
         log.event(Event.RECEIPT_CREATE, receipt_id=receipt.id, pos_id=receipt.pos_id, hlc=hlc)
         log.event(Event.BUFFER_INSERT, receipt_id=receipt.id, buffer_size=size, hlc_stored=True)
+        if lane is not None:
+            lane.wake()
         return ticket
 
     def _accept(
@@ -139,9 +139,9 @@ class Desk:
         count = lanes.count(db, lane.name)
         check_may_sell(self.rules, lane, count, testing=testing)
         if receipt.type is ReceiptType.REFUND:
-            receipt = refunds.admit(db, receipt, odoo, supervised=supervised)
+            receipt = refunds.admit(db, receipt, lane.pos_ids, odoo, supervised=supervised)
         elif receipt.gives_back:
-            refunds.check_cash(db, receipt)
+            refunds.check_cash(db, receipt, lane.pos_ids)
         stamp = self._hlc.tick()
         receipts.accept(db, receipt, stamp, now_s, lane.name)
         if key:
@@ -243,8 +243,10 @@ class Desk:
             raise TooLate("it is finished", print_state=stored.state)
         if stored.state is FiscalState.ACCEPTED:
             if stored.receipt.type is ReceiptType.REFUND:  # it may have waited into another shift
+                lane = self._lane_of(stored.receipt.pos_id)
+                tills = lane.pos_ids if lane else (stored.receipt.pos_id,)
                 reserved = stored.receipt.applied(PaymentMethod.CASH)
-                refunds.check_cash(db, stored.receipt, reserved=reserved)
+                refunds.check_cash(db, stored.receipt, tills, reserved=reserved)
             receipts.release(db, receipt_id, self._clock.wall_s())
         elif stored.state is FiscalState.PRINTED:
             receipts.ask_paper(db, receipt_id, self._clock.wall_s())
@@ -267,7 +269,7 @@ class Desk:
                 answer = Answer.from_stored(known.answer) if known.answer else None
                 return Ticket(known.operation_id, pos_id, answer, replayed=True)
             lane = self._open_lane(found, pos_id)
-            check_may_operate(db, lane, asked, pos_id)
+            check_may_operate(db, lane, asked)
             now_s = int(self._clock.wall_s())
             operations.accept(db, operation_id, pos_id, asked, now_s, lane.name)
             if key:

@@ -62,7 +62,7 @@ class PrinterWatch:
         self._fn_read: str | None = None
         self.health = LaneHealth(ready=False, remedy="printer_away", since_s=clock.wall_s())
 
-    def status(self) -> PrinterStatus:
+    def read(self) -> PrinterStatus:
         """One reading; raises what the printer raises, and FnChanged of a stranger."""
         status = self._printer.status(Deadline.after_ms(self._clock, STATUS_MS))
         try:
@@ -74,11 +74,16 @@ class PrinterWatch:
             self.health = replace(self.health, fn_ended=None)
         self.read_at_s = self._clock.monotonic_s()
         self._status_read(status)
+        self.health = replace(self.health, status=status, status_at_s=self._clock.wall_s())
+        return status
+
+    def status(self) -> PrinterStatus:
+        """The same before a document: whether it takes one is noted too."""
+        status = self.read()
         if status.paper is Paper.OUT:
             self.blocked("paper")
         elif not self.health.ready:
             self._connected()
-        self.health = replace(self.health, status=status, status_at_s=self._clock.wall_s())
         return status
 
     def read_fn(self) -> None:

@@ -15,7 +15,7 @@ from kktd.events import Event
 from kktd.printers.base import PrinterStatus
 from kktd.store import devices, journal
 from kktd.store.connection import Db
-from kktd.store.devices import Device
+from kktd.store.devices import Device, Unsettled
 from kktd.store.store import Store
 
 ITSELF = "kktd"  # who accepted the first printer of a new till
@@ -34,10 +34,10 @@ class Identity:
     def check(self, status: PrinterStatus) -> None:
         """After each reading, before anything is sent; the first of a new till is accepted.
 
-        Raises FnChanged while another device or FN answers.
+        Raises FnChanged while another device or FN answers, also one that belongs elsewhere.
         """
         seen = Device(status.serial, status.fn)
-        if self.known is None:
+        if self.known is None and not self._is_elsewhere(seen):
             self._keep(seen, ITSELF)
         if seen == self.known:
             self.stranger = None
@@ -59,13 +59,26 @@ class Identity:
         if seen != self.stranger:
             raise FnChanged("that one does not answer now", **self._both())
         if self.known is not None:
-            old = self.known
-            left = self._store.read(lambda db: devices.find_unsettled(db, self._printer, old))
+            left = self._store.read(self.unsettled)
             if left.in_doubt:
-                raise DoubtOpen("only the old printer can settle it", in_doubt=left.in_doubt)
-            if left.unsent and old.fn != seen.fn and not leave_unsent:
+                raise DoubtOpen(
+                    "only the old printer can settle it",
+                    in_doubt=left.in_doubt,
+                    remedy="old_printer_knows",
+                )
+            if left.unsent and self.known.fn != seen.fn and not leave_unsent:
                 raise UnsentLeft("the old FN's receipts are not delivered", unsent=left.unsent)
         self._keep(seen, user)
+
+    def unsettled(self, db: Db) -> Unsettled:
+        """What hangs on the one that is known; inside Store.read."""
+        if self.known is None:
+            return Unsettled(0, 0)
+        return devices.find_unsettled(db, self._printer, self.known)
+
+    def _is_elsewhere(self, seen: Device) -> bool:
+        """Two cables were exchanged, or two addresses lead to one printer."""
+        return self._store.read(lambda db: devices.is_elsewhere(db, self._printer, seen))
 
     def _keep(self, seen: Device, user: str) -> None:
         now_s, was = self._clock.wall_s(), self.known

@@ -17,6 +17,7 @@ from kktd.model.states import FiscalState, OperationState
 from kktd.printers.base import FiscalPrinter, Paper, PrinterStatus, Shift
 from kktd.receipts.answers import SyncAt, never, operation_answer
 from kktd.receipts.books import Books, intent_from, mark_of
+from kktd.receipts.doubts import Doubts
 from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth, PrinterWatch
 from kktd.receipts.identity import Identity
@@ -30,7 +31,7 @@ from kktd.store.operations import Operation, OperationKind
 from kktd.store.receipts import Intent, StoredReceipt
 from kktd.store.store import Store
 
-PROBE_S: Final = 2.0  # idle: is the printer still there, is paper back
+PROBE_S: Final = 1.5  # idle: is it there, is paper back; re-plugged, it is ready within 2 s
 RETRY_S: Final = 1.0  # it was away or not ready
 AGAIN_S: Final = 0.1  # it was there a moment ago: the line may lead elsewhere by now
 FN_READ_S: Final = 60.0  # idle: what the FN holds back for the ОФД
@@ -92,6 +93,7 @@ class Lane:
         self._operations = Operations(
             printer, self._watch, self._books, store, clock, waiters, offline
         )
+        self.doubts = Doubts(store, self._books, waiters, lambda: self.health, registered)
         self.rules = rules
         self._next_rules: LaneRules | None = None
         self.stopping = False

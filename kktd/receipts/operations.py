@@ -108,6 +108,11 @@ class Operations:
             if isinstance(error, Refused):
                 return
             raise
+        if self._joins(operation, status):
+            self._books.begin_operation(operation, intent_from(status, None), None)
+            joined = Ran(status.fn, status.shift_number, status.clock)
+            self._finish(operation, OperationState.SENT, joined)
+            return
         if status.shift not in rule.shifts:
             code = "SHIFT_CLOSED" if status.shift is Shift.CLOSED else "SHIFT_OPEN"
             problem = {"remedy": code.lower(), "shift_number": status.shift_number}
@@ -115,6 +120,11 @@ class Operations:
             return
         self._books.begin_operation(operation, intent_from(status, None), counters)
         self._act(operation, status)
+
+    def _joins(self, operation: Operation, status: PrinterStatus) -> bool:
+        """Another till of this printer opened the shift: this one begins its part of it."""
+        opens = operation.kind is OperationKind.SHIFT_OPEN and status.shift is Shift.OPEN
+        return opens and not self._books.is_in_shift(operation.pos_id, status)
 
     def _counters(self, rule: Rule) -> CashCounters | None:
         if rule.doubt is not Doubt.COUNTERS:
@@ -185,11 +195,12 @@ class Operations:
         doubt = RULES[operation.kind].doubt
         if doubt is Doubt.NOBODY:
             return Absent()
+        status = self._watch.read()  # FnChanged: it stays in doubt until a person accepts that one
         intent, by = self._books.find_operation_intent(operation), self._within()
         if doubt is Doubt.COUNTERS:
             noted = self._books.find_counters(operation)
-            return settle_cash(self._printer, operation.request, intent, noted, by)
-        return settle_report(self._printer, operation.kind, intent, by)
+            return settle_cash(self._printer, status, operation.request, intent, noted, by)
+        return settle_report(self._printer, status, operation.kind, intent, by)
 
     def _finish(self, operation: Operation, was: OperationState, report: ShiftReport | Ran) -> None:
         rule = RULES[operation.kind]

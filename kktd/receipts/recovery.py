@@ -13,7 +13,7 @@ from kktd.clock import Clock
 from kktd.events import Event
 from kktd.model.money import rubles
 from kktd.model.receipt import PaymentMethod
-from kktd.store import journal, lanes, leases, operations, receipts, sessions
+from kktd.store import devices, journal, lanes, leases, operations, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.store import Store
 
@@ -25,6 +25,7 @@ class Recovered:
     in_doubt: int
     queued: int
     sessions: tuple[str, ...]  # pos_id of every shift found open
+    mismatched: tuple[str, ...] = ()  # and of those whose sums are not those of their movements
 
 
 def recover(store: Store, clock: Clock, printer_of: Mapping[str, str]) -> Recovered:
@@ -42,17 +43,24 @@ def recover(store: Store, clock: Clock, printer_of: Mapping[str, str]) -> Recove
         lost = operations.recover(db)
         leases.free_all(db)  # the file lock is ours: whoever held one is dead
         lanes.rehome(db, printer_of)
-        found = tuple(pos_id for pos_id in printer_of if _restore_session(db, pos_id, now_s))
-        return Recovered(len(doubtful) + len(lost), receipts.count_queued(db), found)
+        devices.forget_others(db, printer_of.values())
+        agrees = {pos_id: _restore_session(db, pos_id, now_s) for pos_id in printer_of}
+        return Recovered(
+            len(doubtful) + len(lost),
+            receipts.count_queued(db),
+            tuple(pos_id for pos_id, found in agrees.items() if found is not None),
+            tuple(pos_id for pos_id, found in agrees.items() if found is False),
+        )
 
     return store.write(work)
 
 
-def _restore_session(db: Db, pos_id: str, now_s: int) -> bool:
+def _restore_session(db: Db, pos_id: str, now_s: int) -> bool | None:
+    """Whether its sums agree with its movements; None when no shift was open."""
     session = sessions.find_open(db, pos_id)
     if session is None:
         log.event(Event.SESSION_MISSING, pos_id=pos_id)
-        return False
+        return None
     unsynced = sessions.count_unsynced_transactions(db, pos_id)
     log.event(
         Event.SESSION_RESTORED,
@@ -71,4 +79,4 @@ def _restore_session(db: Db, pos_id: str, now_s: int) -> bool:
     else:
         sessions.note_reconciled(db, session.session_id, now_s)
         log.event(Event.SESSION_RECONCILED, pos_id=pos_id)
-    return True
+    return not different

@@ -11,12 +11,19 @@ from typing import Final
 
 from kktd.errors import Invalid, NotEnoughCash, RefundNotSynced
 from kktd.model.money import rubles
-from kktd.model.receipt import DocumentNumbers, Original, PaymentMethod, Receipt, ReceiptType
+from kktd.model.receipt import (
+    DocumentNumbers,
+    Original,
+    PaymentMethod,
+    Receipt,
+    ReceiptId,
+    ReceiptType,
+)
 from kktd.model.states import Delivery
-from kktd.receipts.drawer import free_cash
+from kktd.receipts.drawer import Tills, free_cash
 from kktd.store import refunds
 from kktd.store.connection import Db
-from kktd.store.receipts import StoredReceipt
+from kktd.store.refunds import KnownOriginal
 
 RETRY_UNKNOWN_S: Final = 600
 RETRY_UNSYNCED_S: Final = 300
@@ -115,7 +122,7 @@ def check_original(db: Db, original: Original, odoo: Odoo, *, supervised: bool) 
     return verdict
 
 
-def admit(db: Db, receipt: Receipt, odoo: Odoo, *, supervised: bool) -> Receipt:
+def admit(db: Db, receipt: Receipt, tills: Tills, odoo: Odoo, *, supervised: bool) -> Receipt:
     """The refund as it is to be stored: with the FN's numbers of its original.
 
     Run it in the transaction that stores it, else two refunds could take the same money.  Raises
@@ -136,52 +143,52 @@ def admit(db: Db, receipt: Receipt, odoo: Odoo, *, supervised: bool) -> Receipt:
         left = left_of(db, known)
         if receipt.total > left:
             raise Invalid("more than is left of the original", field="items", left=rubles(left))
-        original = Original(known.id, _numbers_of(known))
-    check_cash(db, receipt)
+        original = Original(ReceiptId(known.id), _numbers_of(known))
+    check_cash(db, receipt, tills)
     return replace(receipt, original=original)
 
 
-def left_of(db: Db, sale: StoredReceipt) -> int:
+def left_of(db: Db, sale: KnownOriginal) -> int:
     """Kopecks of it that no refund took or will take."""
     numbers = _numbers_of(sale)
-    return sale.receipt.total - refunds.sum_refunded(db, numbers.fn, numbers.fd)
+    return sale.total - refunds.sum_refunded(db, numbers.fn, numbers.fd)
 
 
-def check_cash(db: Db, refund: Receipt, *, reserved: int = 0) -> None:
-    """Raises NotEnoughCash if the drawer will not hold the cash part.
+def check_cash(db: Db, refund: Receipt, tills: Tills, *, reserved: int = 0) -> None:
+    """Raises NotEnoughCash if the drawer that `tills` share will not hold the cash part.
 
     `reserved`: kopecks of it that an earlier acceptance of this same refund holds already.
     """
     wanted = refund.applied(PaymentMethod.CASH)
     if not wanted:
         return
-    free = free_cash(db, refund.pos_id) + reserved
+    free = free_cash(db, tills) + reserved
     if wanted > free:
         raise NotEnoughCash(wanted=rubles(wanted), available=rubles(max(free, 0)))
 
 
 def _decide(
-    known: StoredReceipt | None, original: Original, odoo: Odoo, *, supervised: bool
+    known: KnownOriginal | None, original: Original, odoo: Odoo, *, supervised: bool
 ) -> Verdict:
     here = Here.UNKNOWN if known is None else _HERE[known.delivery]
     return decide(here, odoo, paper=original.document is not None, supervised=supervised)
 
 
-def _find_sale(db: Db, original: Original) -> StoredReceipt | None:
+def _find_sale(db: Db, original: Original) -> KnownOriginal | None:
     """The original if it is ours; raises Invalid if it cannot be refunded at all."""
     known = refunds.find_original(db, original)
     if known is None:
         return None
     field = "original_receipt_id" if original.receipt_id else "original"
-    if known.receipt.type is not ReceiptType.SALE or known.document is None:
+    if known.type is not ReceiptType.SALE or known.numbers is None:
         raise Invalid("not a registered sale", field=field, print_state=known.state)
-    if original.document is not None and original.document.fp not in ("", known.document.fp):
+    if original.document is not None and original.document.fp not in ("", known.numbers.fp):
         raise Invalid("not the sign of that document", field="original.fp")
     return known
 
 
-def _numbers_of(sale: StoredReceipt) -> DocumentNumbers:
+def _numbers_of(sale: KnownOriginal) -> DocumentNumbers:
     """Raises Invalid if the FN never took it."""
-    if sale.document is None:
+    if sale.numbers is None:
         raise Invalid("not a registered sale", field="original", print_state=sale.state)
-    return DocumentNumbers(sale.document.fn, sale.document.fd, sale.document.fp)
+    return sale.numbers

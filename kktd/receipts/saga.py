@@ -10,7 +10,7 @@ from typing import Final
 
 from kktd import log
 from kktd.clock import Clock, Deadline
-from kktd.errors import InDoubt, NotReady, PrinterError, Refused, Unreachable
+from kktd.errors import FnChanged, InDoubt, NotReady, PrinterError, Refused, Unreachable
 from kktd.events import Event
 from kktd.model.receipt import Receipt
 from kktd.model.states import FiscalState
@@ -18,7 +18,7 @@ from kktd.printers.base import FiscalPrinter, Paper, PrinterStatus
 from kktd.receipts.answers import Answer, problem_of
 from kktd.receipts.books import Books, intent_from, mark_of
 from kktd.receipts.health import STATUS_MS, PrinterWatch
-from kktd.receipts.settle import Absent, AskPerson, Registered, settle_receipt
+from kktd.receipts.settle import Absent, AskPerson, Registered, Verdict, settle_receipt
 from kktd.receipts.waiters import Waiters
 from kktd.store.receipts import Intent, StoredReceipt
 
@@ -83,12 +83,12 @@ class Saga:
         self._tell(
             stored, self._books.confirm(stored, FiscalState.PRINTING, document, printed=printed)
         )
-        self._registered()
         log.event(
             Event.KKT_PRINT_SUCCESS,
             receipt_id=stored.id,
             duration_ms=round((self._clock.monotonic_s() - started_s) * 1000),
         )
+        self._registered()  # after its line, so that the log reads in order
 
     def declare_doubt(self, printing: list[StoredReceipt]) -> None:
         """Between steps nothing prints: the outcome of one still `printing` was not stored."""
@@ -98,15 +98,11 @@ class Saga:
 
     def settle(self, stored: StoredReceipt) -> float:
         """Ask the FN about a receipt in doubt; returns how long to wait before the next job (s)."""
-        intent, known = self._books.find_intent(stored)
-        verdict = settle_receipt(
-            self._printer, stored.receipt, intent, known, self._within(SETTLE_MS)
-        )
-        match verdict:
+        match self._verdict(stored):
             case Registered(document):
                 answer = self._books.confirm(stored, FiscalState.IN_DOUBT, document, printed=False)
-                self._registered()
                 log.event(Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=document.fd)
+                self._registered()
             case Absent():
                 # Its caller waits on: it prints in the next step, if it is not too old by now.
                 self._books.give_back(stored, FiscalState.IN_DOUBT, None)
@@ -124,6 +120,15 @@ class Saga:
                 return PAPER_S
         self._tell(stored, answer)
         return 0.0
+
+    def _verdict(self, stored: StoredReceipt) -> Verdict:
+        try:
+            status = self._watch.read()
+        except FnChanged as error:
+            return AskPerson(error.remedy, dict(error.details))
+        intent, known = self._books.find_intent(stored)
+        by = self._within(SETTLE_MS)
+        return settle_receipt(self._printer, status, stored.receipt, intent, known, by)
 
     def finish_paper(self, unfinished: list[StoredReceipt]) -> float | None:
         """Bring the paper out; returns the wait (s), None when it cannot: somebody must load paper.

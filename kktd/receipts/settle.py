@@ -63,14 +63,18 @@ Verdict = Registered | Made | Absent | Wait | AskPerson
 
 
 def settle_receipt(
-    printer: FiscalPrinter, receipt: Receipt, intent: Intent, known: frozenset[int], by: Deadline
+    printer: FiscalPrinter,
+    status: PrinterStatus,
+    receipt: Receipt,
+    intent: Intent,
+    known: frozenset[int],
+    by: Deadline,
 ) -> Verdict:
     """Find the receipt in the FN, or make sure that it is not and will not be there.
 
-    `known` are the documents of other receipts of ours: never this one.  Raises Unreachable,
-    NotReady, Refused of the printer: then nothing is settled yet.
+    `status` was read just now; `known` are the documents of other receipts of ours: never this one.
+    Raises Unreachable, NotReady, Refused of the printer: then nothing is settled yet.
     """
-    status = printer.status(by)
     if (strange := _another_device(status, intent)) is not None:
         return strange
     found = [
@@ -94,10 +98,13 @@ def settle_receipt(
 
 
 def settle_report(
-    printer: FiscalPrinter, kind: OperationKind, intent: Intent, by: Deadline
+    printer: FiscalPrinter,
+    status: PrinterStatus,
+    kind: OperationKind,
+    intent: Intent,
+    by: Deadline,
 ) -> Verdict:
     """The same for a shift opening or a Z-report."""
-    status = printer.status(by)
     if (strange := _another_device(status, intent)) is not None:
         return strange
     wanted = _REPORT_TYPE[kind]
@@ -118,10 +125,14 @@ def settle_report(
 
 
 def settle_cash(
-    printer: FiscalPrinter, asked: Request, intent: Intent, noted: CashCounters, by: Deadline
+    printer: FiscalPrinter,
+    status: PrinterStatus,
+    asked: Request,
+    intent: Intent,
+    noted: CashCounters,
+    by: Deadline,
 ) -> Verdict:
     """Whether a cash movement ran, by the device's counters of the shift (docs/decisions, 008)."""
-    status = printer.status(by)
     if (strange := _another_device(status, intent)) is not None:
         return strange
     now = printer.cash_counters(by)

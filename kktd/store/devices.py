@@ -5,6 +5,8 @@ All functions take the writer inside Store.write, or a reader inside Store.read.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kktd.store.connection import Db
@@ -34,6 +36,23 @@ def find(db: Db, printer: str) -> Device | None:
     return None
 
 
+def is_elsewhere(db: Db, printer: str, device: Device) -> bool:
+    """Whether another place is known to have this device, or its FN."""
+    places = db.execute(
+        "SELECT printer FROM devices WHERE printer != ? AND (serial = ? OR fn = ?)",
+        (printer, device.serial, device.fn),
+    )
+    return places.fetchone() is not None
+
+
+def forget_others(db: Db, printers: Iterable[str]) -> None:
+    """Places that the settings name no more: what they had may be anywhere now."""
+    db.execute(
+        "DELETE FROM devices WHERE printer NOT IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(printers)),),
+    )
+
+
 def accept(db: Db, printer: str, device: Device, user: str, now_s: int) -> None:
     """From now on it is this one."""
     db.execute(
@@ -44,14 +63,14 @@ def accept(db: Db, printer: str, device: Device, user: str, now_s: int) -> None:
 
 
 def find_unsettled(db: Db, printer: str, device: Device) -> Unsettled:
-    """Doubt about anything of `printer`, and what `device`'s FN has registered and is not sent."""
+    """Receipts of `printer` in doubt, and what `device`'s FN registered that is not delivered.
+
+    An operation in doubt holds nobody: once the device is another one, it is told as unknown.
+    """
     in_doubt = _number(
         db,
-        """SELECT (SELECT count(*) FROM receipts
-                   WHERE unfinished = 1 AND print_state IN ('printing', 'in_doubt')
-                     AND printer = ?1)
-                + (SELECT count(*) FROM operations
-                   WHERE state IN ('sent', 'in_doubt') AND printer = ?1)""",
+        """SELECT count(*) FROM receipts
+           WHERE unfinished = 1 AND print_state IN ('printing', 'in_doubt') AND printer = ?""",
         (printer,),
     )
     unsent = _number(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from kktd.errors import NotFound
 from kktd.model.device import FIRST_PRINTER
 from kktd.store.connection import Db
 from kktd.store.receipts import IN_BUFFER
@@ -34,6 +35,13 @@ def count(db: Db, printer: str) -> LaneCount:
         (printer,),
     ).fetchone()
     return LaneCount(*(counts or (0, 0, 0)))
+
+
+def of_receipt(db: Db, receipt_id: str) -> str:
+    """The printer a receipt belongs to; raises NotFound."""
+    for (printer,) in db.execute("SELECT printer FROM receipts WHERE id = ?", (receipt_id,)):
+        return str(printer)
+    raise NotFound("no such receipt", receipt_id=receipt_id)
 
 
 _UNFINISHED: Final = {

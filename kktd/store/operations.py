@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -149,12 +150,13 @@ def find_counters(db: Db, operation_id: str) -> CashCounters:
     raise NotFound("no counters", operation_id=operation_id)
 
 
-def sum_cash_leaving(db: Db, pos_id: str) -> int:
-    """Kopecks of the cash-outs that are not finished yet."""
+def sum_cash_leaving(db: Db, tills: Iterable[str]) -> int:
+    """Kopecks of these tills' cash-outs that are not finished yet."""
     rows = db.execute(
         """SELECT coalesce(sum(amount), 0) FROM operations
-           WHERE state IN ('accepted', 'sent', 'in_doubt') AND kind = 'cash_out' AND pos_id = ?""",
-        (pos_id,),
+           WHERE state IN ('accepted', 'sent', 'in_doubt') AND kind = 'cash_out'
+             AND pos_id IN (SELECT value FROM json_each(?))""",
+        (json.dumps(list(tills)),),
     )
     return int(rows.get)
 

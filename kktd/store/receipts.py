@@ -174,8 +174,12 @@ def confirm(
 
 
 def find_known_documents(db: Db, fn: str, after_fd: int) -> frozenset[int]:
-    """Documents of this FN past `after_fd` that belong to receipts of ours."""
-    rows = db.execute("SELECT fd FROM receipts WHERE fn = ? AND fd > ?", (fn, after_fd))
+    """Documents of this FN past `after_fd` that belong to receipts of ours, gone ones too."""
+    rows = db.execute(
+        """SELECT fd FROM receipts WHERE fn = ?1 AND fd > ?2
+           UNION ALL SELECT fd FROM past_documents WHERE fn = ?1 AND fd > ?2""",
+        (fn, after_fd),
+    )
     return frozenset(int(str(fd)) for (fd,) in rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -80,7 +81,44 @@ def ensure(db: Db, pos_id: str, fn: str, shift_number: int, now_s: int) -> str:
         return str(session_id)
     if (stale := find_open(db, pos_id)) is not None:
         close_session(db, stale.session_id, None, now_s)
+    close_shift(db, fn, shift_number - 1, None, now_s)  # of the other tills on this printer
     return open_session(db, pos_id, fn, shift_number, now_s)
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftSums:
+    """A whole shift of one FN: all tills that share its printer.  Kopecks."""
+
+    cash: int
+    card: int
+    sales: int
+    refunds: int
+
+
+def sum_shift(db: Db, fn: str, shift_number: int) -> ShiftSums:
+    """What our rows say of it."""
+    sums = db.execute(
+        """SELECT coalesce(sum(cash_balance), 0), coalesce(sum(card_balance), 0),
+             coalesce(sum(sales_total), 0), coalesce(sum(refunds_total), 0)
+           FROM pos_sessions WHERE fn = ? AND shift_number = ?""",
+        (fn, shift_number),
+    ).fetchone()
+    return ShiftSums(*(sums or (0, 0, 0, 0)))
+
+
+def sum_drawer(db: Db, tills: Iterable[str]) -> int | None:
+    """Cash of the open shift that `tills`, all of one printer, share; None while none is open."""
+    rows = db.execute(
+        """WITH shift (fn, number) AS (
+             SELECT fn, shift_number FROM pos_sessions
+             WHERE status != 'closed' AND pos_id IN (SELECT value FROM json_each(?1))
+             ORDER BY opened_at DESC, rowid DESC LIMIT 1)
+           SELECT sum(cash_balance) FROM pos_sessions, shift
+           WHERE status != 'closed' AND pos_sessions.fn = shift.fn AND shift_number = number""",
+        (json.dumps(list(tills)),),
+    )
+    found = rows.get
+    return None if found is None else int(str(found))
 
 
 def close_session(db: Db, session_id: str, report: dict[str, Any] | None, now_s: int) -> None:
@@ -92,12 +130,18 @@ def close_session(db: Db, session_id: str, report: dict[str, Any] | None, now_s:
     )
 
 
-def close_shift(db: Db, fn: str, shift_number: int, now_s: int) -> None:
-    """The other tills on the same printer share its shift: their rows end with it."""
+def close_shift(
+    db: Db, fn: str, shift_number: int, report: dict[str, Any] | None, now_s: int
+) -> None:
+    """The tills of one printer share its shift: all their rows end with it, and with those before.
+
+    `report` belongs to this shift alone; None where it was closed without our doing.
+    """
     db.execute(
-        """UPDATE pos_sessions SET status = 'closed', closed_at = ?3, last_updated = ?3
+        """UPDATE pos_sessions SET status = 'closed', closed_at = ?3, last_updated = ?3,
+             z_report_data = CASE shift_number WHEN ?2 THEN ?4 END
            WHERE fn = ?1 AND shift_number <= ?2 AND status != 'closed'""",
-        (fn, shift_number, now_s),
+        (fn, shift_number, now_s, json.dumps(report, ensure_ascii=False) if report else None),
     )
 
 

@@ -1,7 +1,7 @@
 """The registrar wherever it is plugged in: looked for at each opening, reset when it is deaf.
 
 What the settings name is the device, never a port: after a re-plug its tty has another name.  When
-a reset may be tried is decided in docs/decisions/010.
+a reset may be tried is decided in docs/decisions/013.
 """
 
 from __future__ import annotations

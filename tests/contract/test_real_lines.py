@@ -10,13 +10,16 @@ import pytest
 from rig.faults import Faults
 from rig.printer import SimulatedPrinter
 from rig.transport import PtyTransport, TcpTransport
+from rig.usb import BULK, CDC, Bus, Gadget
 
 from kktd.clock import Deadline, SystemClock
 from kktd.config import PrinterSettings
 from kktd.errors import InDoubt, Unreachable
 from kktd.printers.base import FiscalPrinter
 from kktd.printers.registry import make_printer
+from kktd.printers.shtrih.driver import ShtrihPrinter
 from tests.support.receipts import CASHIER, a_receipt
+from tests.support.usb import real_usb_port
 
 CLOCK = SystemClock()
 
@@ -36,11 +39,22 @@ def protocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["tcp", "serial"])
+ON_USB = {"usb-cdc": CDC, "usb-bulk": BULK}
+
+
+@pytest.fixture(params=["tcp", "serial", *ON_USB])
 def driver(
     request: pytest.FixtureRequest, faults: Faults, tmp_path: Path, protocol: str
 ) -> Iterator[FiscalPrinter]:
     device = SimulatedPrinter(None, faults, stray_ff=request.param == "tcp", protocol=protocol)
+    if request.param in ON_USB:
+        with closing(device), closing(Bus(tmp_path)) as bus:
+            bus.plug(Gadget(device, ON_USB[request.param]))
+            printer: FiscalPrinter = ShtrihPrinter(real_usb_port(bus), CLOCK, PrinterSettings())
+            printer.open_shift(CASHIER, soon())
+            yield printer
+            printer.close()
+        return
     with closing(device):
         line: TcpTransport | PtyTransport
         if request.param == "tcp":
@@ -69,6 +83,29 @@ def test_a_line_that_was_gone_is_found_again(driver: FiscalPrinter, faults: Faul
         driver.status(soon(700))
     faults.clear()
     assert driver.status(soon()).last_fd == 2
+
+
+@pytest.mark.parametrize("kind", list(ON_USB))
+def test_a_pulled_cable_is_noticed_at_once_and_the_device_found_under_another_name(
+    faults: Faults, tmp_path: Path, kind: str
+) -> None:
+    with (
+        closing(SimulatedPrinter(None, faults)) as device,
+        closing(Bus(tmp_path)) as bus,
+        closing(ShtrihPrinter(real_usb_port(bus), CLOCK, PrinterSettings())) as driver,
+    ):
+        gadget = Gadget(device, ON_USB[kind])
+        bus.plug(gadget)
+        driver.open_shift(CASHIER, soon())
+        names = {one.name for one in bus.dev.iterdir()}
+        bus.unplug(gadget)
+        started_s = CLOCK.monotonic_s()
+        with pytest.raises(Unreachable):
+            driver.status(soon())
+        assert CLOCK.monotonic_s() - started_s < 1
+        bus.plug(gadget, "1-1.4")
+        assert driver.status(soon()).last_fd == 2
+        assert not names & {one.name for one in bus.dev.iterdir()}
 
 
 def test_a_lost_reply_is_a_doubt_by_the_deadline(driver: FiscalPrinter, faults: Faults) -> None:

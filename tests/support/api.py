@@ -36,6 +36,8 @@ from kktd.model.states import NetworkMode
 from kktd.ofd.breaker import Breaker, BreakerRules, Circuit
 from kktd.store import tokens
 from kktd.store.tokens import Role
+from tests.support.clock import VirtualClock
+from tests.support.openapi import check_answer, described
 from tests.support.till import POS_ID, TillBench
 
 SALE: Final[dict[str, Any]] = {
@@ -108,6 +110,7 @@ class ApiBench:
         self._lane_gate = threading.Event()
         self._lane_gate.set()
         self.reminds_of_capacity = False
+        self.server_clock = VirtualClock()
         self.till: TillBench | None = None
         self.start()
 
@@ -161,6 +164,7 @@ class ApiBench:
                 Bound(Listener.LAN, lan, context),
                 Bound(Listener.METRICS, metrics),
             ),
+            self.server_clock,
             max_connections=self.settings.api.max_connections,
         )
         self._stopping = threading.Event()
@@ -219,7 +223,8 @@ class ApiBench:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Over the Unix socket; `body` is JSON unless it is bytes."""
-        return exchange(UnixHttp(self.socket_path), method, path, body, headers)
+        reply = exchange(UnixHttp(self.socket_path), method, path, body, headers)
+        return self._as_described(Listener.SOCKET, method, path, reply)
 
     def lan(
         self,
@@ -237,7 +242,14 @@ class ApiBench:
             given["Authorization"] = f"Bearer {token}"
         if key is not None:
             given["Idempotency-Key"] = key
-        return exchange(self.tls_connection(), method, path, body, given)
+        reply = exchange(self.tls_connection(), method, path, body, given)
+        return self._as_described(Listener.LAN, method, path, reply)
+
+    def _as_described(self, listener: Listener, method: str, path: str, reply: Reply) -> Reply:
+        """Every answer of every test is held to the till's own OpenAPI document."""
+        document = described(listener, open_reading=self.settings.api.open_reading)
+        check_answer(document, method, path, reply.status, reply.headers, reply.raw)
+        return reply
 
     def sell(self, sale: object = None, *, key: str | None = None, **headers: str) -> Reply:
         """A sale over TLS with the cashier's token and a fresh key."""

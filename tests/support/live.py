@@ -19,6 +19,8 @@ import requests
 from children import Child
 from dev_api import ask_as_root, mint_token
 
+from tests.support.activator import Activator
+
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 READY_S: Final = 30.0
 ANSWER_S: Final = 30.0
@@ -88,7 +90,7 @@ class LiveDaemon:
 
     def __init__(self, folder: Path, rig: LiveRig, extra: str = "", ofd: str = "") -> None:
         self.folder = folder
-        self.port, metrics = _free_ports(2)
+        self.port, self.metrics_port = _free_ports(2)
         self.socket = folder / "api.sock"
         self.config = folder / "kktd.toml"
         self.log = folder / "kktd.log"
@@ -100,7 +102,7 @@ class LiveDaemon:
 state_dir = "{folder / "till"}"
 [api]
 listen = "127.0.0.1:{self.port}"
-metrics = "127.0.0.1:{metrics}"
+metrics = "127.0.0.1:{self.metrics_port}"
 socket = "{self.socket}"
 [printer]
 url = "{rig.addresses["printer"]}"
@@ -116,6 +118,7 @@ address = "Москва, Тверская, 1"
 """
         )
         self.environment: dict[str, str] = {}
+        self.activator: Activator | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.tokens: dict[str, str] = {}
 
@@ -129,12 +132,15 @@ address = "Москва, Тверская, 1"
 
     def start(self) -> None:
         """Returns when it is ready."""
+        command = [sys.executable, "-m", "kktd.daemon", "--config", str(self.config)]
+        activator = self.activator
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "kktd.daemon", "--config", str(self.config)],
+                activator.command(command) if activator else command,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **ENVIRONMENT, **self.environment},
+                pass_fds=activator.fds if activator else (),
             )
         deadline_s = time.monotonic() + READY_S
         while time.monotonic() < deadline_s:

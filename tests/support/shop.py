@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import math
 import random
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,11 +28,12 @@ from kktd.api.app import build_api
 from kktd.api.call import Listener
 from kktd.assembly import Assembly, Outside
 from kktd.clock import Clock
-from kktd.config import PrinterSettings, parse
+from kktd.config import PrinterSettings
 from kktd.metrics import Metrics
 from kktd.model.receipt import Receipt
 from kktd.printers.shtrih.driver import ShtrihPrinter
 from kktd.receipts.answers import Answer, Ticket
+from kktd.settings_file import parse
 from kktd.store import receipts
 from kktd.store.leases import Boot
 from kktd.store.operations import OperationKind, Request
@@ -97,6 +100,7 @@ class Shop:
             encoding="utf-8",
         )
         self._log = io.StringIO()
+        self._hung: dict[str, threading.Event] = {}
         self._start()
 
     def _printer_time(self) -> datetime:
@@ -139,7 +143,7 @@ class Shop:
         end_s = self.clock.monotonic_s() + seconds
         while not until():
             for name, worker in self.parts.workers.items():
-                if worker.take_wake():
+                if worker.take_wake() and name not in self._hung:
                     self._due[name] = self.clock.monotonic_s()
             name = min(self._due, key=lambda one: self._due[one])
             if self._due[name] > end_s:
@@ -154,6 +158,20 @@ class Shop:
         self.run(seconds, until=what)
         assert what(), f"not within {seconds} s"
         return self.clock.monotonic_s() - began_s
+
+    def hang(self, name: str) -> None:
+        """Have this worker enter a step that does not end before `close`."""
+        worker, entered, freed = self.parts.workers[name], threading.Event(), threading.Event()
+
+        def step(now_s: float) -> float:
+            entered.set()
+            freed.wait()
+            return now_s
+
+        worker._step = step
+        self._hung[name], self._due[name] = freed, math.inf
+        threading.Thread(target=worker.turn, daemon=True).start()
+        assert entered.wait(30)
 
     def kill(self) -> None:
         """kill -9: memory is gone."""
@@ -175,6 +193,8 @@ class Shop:
         self.parts.reloader.ask()
 
     def close(self) -> None:
+        for freed in self._hung.values():
+            freed.set()
         self.kill()
 
     # ---- trade ------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from kktd.store import receipts
 from kktd.store.connection import Db
 from kktd.store.operations import OperationKind, Request
 from kktd.store.receipts import StoredReceipt
+from kktd.wire.port import Port
 from tests.support.clock import VirtualClock
 from tests.support.crash import KillablePort, KillableStore
 from tests.support.receipts import CASHIER
@@ -50,7 +51,10 @@ class TillBench:
         hangs_up: bool = True,
         protocol: str = "auto",
         ffd: str = "1.05",
+        pos_ids: tuple[str, ...] = (POS_ID,),
     ) -> None:
+        """`pos_ids` share the one printer."""
+        self._pos_ids = pos_ids
         self.clock = VirtualClock()
         self.faults = Faults()
         self.printer = SimulatedPrinter(
@@ -71,12 +75,11 @@ class TillBench:
 
     def _start(self) -> None:
         self.store = KillableStore(self._path)
-        recover(self.store, self.clock, {POS_ID: FIRST_PRINTER})
+        recover(self.store, self.clock, dict.fromkeys(self._pos_ids, FIRST_PRINTER))
         self.waiters = Waiters()
         hlc = HybridClock(self.clock, self.store.read(receipts.highest_stamp))
-        self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
         driver = ShtrihPrinter(
-            self.port, self.clock, PrinterSettings(protocol=self._protocol, ffd=self._ffd)
+            self._line(), self.clock, PrinterSettings(protocol=self._protocol, ffd=self._ffd)
         )
         self.lane = Lane(
             driver,
@@ -86,7 +89,7 @@ class TillBench:
             LaneRules(auto_print_s=60, open_shift_on_sale=True, mark_documents=True),
             offline=lambda: False,
             registered=self._note_registered,
-            pos_ids=(POS_ID,),
+            pos_ids=self._pos_ids,
         )
         self.lanes = Lanes([self.lane])
         self.desk = Desk(
@@ -97,6 +100,12 @@ class TillBench:
             self._rules,
             lane_of=self.lanes.find,
         )
+
+        self.doubts = self.lane.doubts
+
+    def _line(self) -> Port:
+        self.port = KillablePort(self.printer, self.clock, hangs_up=self._hangs_up)
+        return self.port
 
     def _note_registered(self) -> None:
         self.registered += 1

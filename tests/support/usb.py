@@ -67,5 +67,6 @@ def virtual_usb_port(bus: Bus, clock: VirtualClock, wanted: Wanted) -> CountedUs
     return CountedUsbPort(wanted, UsbBus(bus, bus.sysfs, bus.dev), open_tty=open_tty)
 
 
-def real_usb_port(bus: Bus, wanted: Wanted) -> UsbPort:
-    return UsbPort(wanted, UsbBus(bus, bus.sysfs, bus.dev))
+def real_usb_port(bus: Bus) -> UsbPort:
+    """To any registrar on it, by its real ttys."""
+    return UsbPort(Wanted(), UsbBus(bus, bus.sysfs, bus.dev))

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kktd.config import Settings, load, parse
+from kktd.config import Settings
 from kktd.errors import BadConfig
 from kktd.model.receipt import TaxSystem
+from kktd.settings_file import load, parse
 
 WHOLE = """
 [till]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from kktd.config import Settings, load
+from kktd.config import Settings
 from kktd.reload import AFRESH_S, LOOK_S, QUIET_MAX_S, QUIET_S, FolderWatch, Reloader
+from kktd.settings_file import load
 from kktd.store.store import Store
 from tests.support.clock import VirtualClock
 

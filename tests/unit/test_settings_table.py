@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kktd.config import SECTIONS, Settings, line_of, parse
+from kktd.config import SECTIONS, Settings
+from kktd.settings_file import line_of, parse
 from kktd.settings_table import as_markdown, as_shown, changed_keys, merge_live, rules
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"

@@ -1,7 +1,7 @@
 """A connection to one till: opened when needed, one command at a time, busy answers waited out.
 
 Source: [SHTRIH] 2.4 (waits), 5.2 (submodes), 10 (which errors pass by themselves).  When a deaf
-line may be shaken: docs/decisions/010.
+line may be shaken: docs/decisions/013.
 """
 
 from __future__ import annotations

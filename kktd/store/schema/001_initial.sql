@@ -49,6 +49,19 @@ CREATE INDEX receipts_to_deliver ON receipts (fn, fd)
   WHERE unfinished = 1 AND fd IS NOT NULL;
 CREATE UNIQUE INDEX receipts_document ON receipts (fn, fd) WHERE fd IS NOT NULL;
 
+-- What stays of a registered receipt whose row has gone: a refund and a count of the FN need no more.
+CREATE TABLE past_documents (
+  fn TEXT NOT NULL,
+  fd INTEGER NOT NULL,
+  fp TEXT NOT NULL,
+  receipt_id TEXT NOT NULL UNIQUE,
+  type TEXT NOT NULL CHECK (type IN ('sale', 'refund', 'correction')),
+  total_kopecks INTEGER NOT NULL,
+  refunded_kopecks INTEGER NOT NULL DEFAULT 0,  -- by refunds whose rows have gone too
+  registered_at INTEGER NOT NULL,            -- s
+  PRIMARY KEY (fn, fd)
+) STRICT, WITHOUT ROWID;
+
 -- What is about to be asked of the device, written before it is asked.  One row an attempt.
 CREATE TABLE intents (
   id INTEGER PRIMARY KEY,
@@ -196,6 +209,12 @@ CREATE TABLE maintenance (
   started_at INTEGER NOT NULL,               -- s
   estimated_min INTEGER NOT NULL
 ) STRICT;
+
+-- Alerts that were raised and are not over.
+CREATE TABLE alerts (
+  name TEXT PRIMARY KEY,
+  since_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tokens (
   id TEXT PRIMARY KEY,

@@ -59,7 +59,16 @@ PRINTER_CHOICES: Final[Mapping[str, frozenset[str]]] = {
 ODOO_FAULTS: Final = {
     name: takes for name, takes in OFD_FAULTS.items() if name not in ("wrong_numbers", "wait")
 }
-CATALOGUE: Final = {"printer": PRINTER_FAULTS, "ofd": OFD_FAULTS, "odoo": ODOO_FAULTS}
+HTTP_FAULTS: Final = {  # faulty.py
+    name: OFD_FAULTS[name]
+    for name in ("refuse_connection", "hang", "latency", "status", "lose_answer", "half_answer")
+}
+CATALOGUE: Final = {
+    "printer": PRINTER_FAULTS,
+    "ofd": OFD_FAULTS,
+    "odoo": ODOO_FAULTS,
+    "duty": HTTP_FAULTS,
+}
 # Settings whose values are checked when the fault is added: later is in the middle of a request.
 COUNTS: Final = frozenset({"ms", "bytes", "retry_after"})
 

@@ -16,12 +16,12 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Final
 
-from rig.faults import Fault, Faults
-from rig.loopback import LoopbackServer, Reply, Request, Sent
+from rig.faults import Faults
+from rig.faulty import FaultyServer
+from rig.loopback import Reply, Request
 
 BASE: Final = "/kktd/v1"
 EVENTS_MAX: Final = 100
-HANG_POLL_S: Final = 0.05
 JOURNAL: Final = "odoo.jsonl"
 Row = dict[str, Any]
 
@@ -32,7 +32,7 @@ class SimulatedOdoo:
     def __init__(self, state_dir: Path | None, faults: Faults, token: str) -> None:
         self._faults, self._token = faults, token
         self._lock = threading.Lock()
-        self._server: LoopbackServer | None = None
+        self._server: FaultyServer | None = None
         self._beats: list[Row] = []
         self._events: dict[str, dict[int, Row]] = {}
         self._receipts: dict[str, str] = {}  # id or fn:fd to sync status
@@ -44,11 +44,9 @@ class SimulatedOdoo:
             state_dir.mkdir(parents=True, exist_ok=True)
             self._journal = state_dir / JOURNAL
             self._read_back(self._journal)
-        faults.watch(self._follow_board)
 
     def start(self, port: int = 0) -> None:
-        self._server = LoopbackServer(self._respond, port, reset=self._resets)
-        self._follow_board()
+        self._server = FaultyServer("odoo", self._faults, self._respond, port, BASE)
 
     def close(self) -> None:
         if self._server is not None:
@@ -58,7 +56,7 @@ class SimulatedOdoo:
     def url(self) -> str:
         return self._running().url + BASE
 
-    def _running(self) -> LoopbackServer:
+    def _running(self) -> FaultyServer:
         if self._server is None:
             raise RuntimeError("start() comes first")
         return self._server
@@ -90,49 +88,16 @@ class SimulatedOdoo:
                 self._revision += 1
                 self._catalogue.append((self._revision, one))
 
-    # ---- faults -------------------------------------------------------------------------------
-
-    def _follow_board(self) -> None:
-        """A refusal without `times` closes the listener itself: the till gets ECONNREFUSED."""
-        if self._server is None or self._server.closing.is_set():
-            return
-        fault = self._faults.find("odoo", "refuse_connection")
-        if fault is not None and fault.times is None:
-            self._server.refuse()
-        else:
-            self._server.open()
-
-    def _resets(self) -> bool:
-        return self._faults.take("odoo", "refuse_connection") is not None
+    # ---- answers ------------------------------------------------------------------------------
 
     def _respond(self, request: Request) -> Reply:
-        if (fault := self._bite("latency", request)) is not None:
-            self._running().closing.wait(float(str(fault.settings["ms"])) / 1000)
-        if self._bite("hang", request) is not None:
-            while not request.gone() and not self._running().closing.wait(HANG_POLL_S):
-                pass
-            return Reply(504, None, sent=Sent.NOTHING)
-        if (fault := self._bite("status", request)) is not None:
-            code = int(str(fault.settings["code"]))
-            return Reply(code, {"message": f"simulated {code}"})
         given = request.headers.get("authorization", "")
-        if self._bite("unauthorized", request) is not None or not compare_digest(
+        if self._running().bite("unauthorized", request) is not None or not compare_digest(
             given.encode(), f"Bearer {self._token}".encode()
         ):
             return Reply(401, {"message": "unknown API key"})
         with self._lock:
-            reply = self._answer(request)
-        if self._bite("lose_answer", request) is not None:
-            return Reply(reply.status, reply.body, sent=Sent.NOTHING)
-        if self._bite("half_answer", request) is not None:
-            return Reply(reply.status, reply.body, sent=Sent.HALF)
-        return reply
-
-    def _bite(self, name: str, request: Request) -> Fault | None:
-        def applies(fault: Fault) -> bool:
-            return request.path.startswith(BASE + str(fault.settings.get("path", "/")))
-
-        return self._faults.take("odoo", name, applies=applies)
+            return self._answer(request)
 
     # ---- the four calls -----------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from kktd.clock import Deadline, SystemClock
-from kktd.config import parse
 from kktd.errors import BadConfig
+from kktd.settings_file import parse
 from kktd.wire.address import open_port
 from kktd.wire.port import Port, PortGone, SerialPort, TcpPort
 

@@ -12,8 +12,8 @@ from rig.printer import SimulatedPrinter
 from rig.usb import BRIDGE, BULK, CDC, Bus, Gadget, Kind
 
 from kktd.clock import Deadline
-from kktd.config import parse
 from kktd.errors import BadConfig
+from kktd.settings_file import parse
 from kktd.wire.address import open_port
 from kktd.wire.port import PortGone
 from kktd.wire.usb import UsbBus, UsbId

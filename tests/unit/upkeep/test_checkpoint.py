@@ -10,7 +10,7 @@ import pytest
 from kktd.events import Event
 from kktd.store import journal
 from kktd.store.store import Store
-from kktd.upkeep import CHECKPOINT_PAGES, IDLE_PAGES, IDLE_S, LOOK_S, Checkpointer
+from kktd.upkeep.checkpoint import CHECKPOINT_PAGES, IDLE_PAGES, IDLE_S, LOOK_S, Checkpointer
 
 
 @pytest.fixture

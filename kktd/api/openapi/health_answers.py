@@ -1,0 +1,116 @@
+"""What the API answers about the till itself: maintenance, health, the breaker."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from kktd.api.openapi.fields import Closed, Count, Instant, Message, Percent
+from kktd.model.states import CircuitState, NetworkMode
+from kktd.printers.base import Paper, Shift
+
+
+class Circuit(Closed):
+    state: CircuitState
+    failure_count: Count
+    last_failure_time: Instant | None
+    next_attempt_time: Instant | None
+
+
+class Maintenance(Closed):
+    reason: str
+    started_at: Instant
+    estimated_duration_minutes: Count
+    expected_end: Instant
+
+
+class MaintenanceState(Closed):
+    maintenance: Maintenance | None
+
+
+class Health(TypedDict):
+    """`components` grow from release to release; what is named here stays."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    pos_ids: list[str]
+    can_sell: bool
+    obstacle: Annotated[str | None, Field(description="the error code a sale would get")]
+    message: Message | None
+    maintenance: Maintenance | None
+    tills: Annotated[dict[str, TillPart], Field(description="by pos_id")]
+    components: Components
+    version: str
+
+
+class TillPart(TypedDict):
+    printer: str
+    can_sell: bool
+    obstacle: str | None
+
+
+class PrinterPart(TypedDict):
+    status: Literal["healthy", "unhealthy"]
+    since: Instant | None
+    remedy: str | None
+    message: Message | None
+    device_code: int | None
+    model: str | None
+    serial: str | None
+    firmware: str | None
+    shift: Shift | None
+    shift_number: Count | None
+    paper: Paper | None
+    stranger: dict[str, str] | None
+    clock: str | None
+
+
+class OfdPart(TypedDict):
+    status: Literal["healthy", "degraded"]
+    network_status: NetworkMode
+    stopped_reason: str | None
+
+
+class OdooPart(TypedDict):
+    status: Literal["healthy", "degraded"]
+    heartbeat_age_seconds: Count | None
+    problem: str | None
+
+
+class BufferPart(TypedDict):
+    status: Literal["healthy", "degraded"]
+    current_queued: Count
+    total_capacity: Count
+    percent_full: Percent
+    dlq_size: Count
+
+
+class FnPart(TypedDict):
+    serial: str | None
+    oldest_unsent: Instant | None
+
+
+class DiskPart(TypedDict):
+    status: Literal["healthy", "degraded", "unhealthy"]
+
+
+class WorkersPart(TypedDict):
+    status: Literal["healthy", "degraded"]
+    late: list[str]
+
+
+class Components(TypedDict):
+    kkt_device: Annotated[PrinterPart, Field(description="the first printer")]
+    printers: Annotated[dict[str, PrinterPart], Field(description="by its name in the settings")]
+    ofd_connection: OfdPart
+    odoo_connection: NotRequired[OdooPart]
+    buffer: BufferPart
+    circuit_breaker: Circuit
+    fn: FnPart
+    disk: DiskPart
+    workers: WorkersPart
+
+
+class Ready(Closed):
+    ready: bool

@@ -1,0 +1,120 @@
+"""`kktctl printer probe` while the daemon is stopped: who is at the other end of the port.
+
+Opens the port itself, so only while the daemon is stopped; asks, prints and changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kktd.cli.command import FINE, PROBLEM, WRONG_USE, Context, Terminal, shown
+
+if TYPE_CHECKING:
+    from kktd.config import PrinterSettings
+
+PROBE_MS: Final = 15_000
+
+
+def probe(context: Context) -> int:
+    """By the settings, or `--port`."""
+    # The printer's code is loaded for this command alone: the others answer in a blink.
+    from dataclasses import replace
+
+    from kktd.config import Settings
+    from kktd.errors import BadConfig
+    from kktd.model.device import FIRST_PRINTER
+    from kktd.settings_file import load
+
+    try:
+        settings = load(context.config) if context.config.exists() else Settings()
+        printer = settings.lanes.get(context.options.printer or FIRST_PRINTER)
+        if printer is None:
+            raise BadConfig("no such printer", known=list(settings.lanes))
+        if context.options.port:
+            printer = replace(printer, url=context.options.port)
+        with _daemon_kept_away(settings.till.state_dir) as alone:
+            if not alone:
+                context.terminal.next(
+                    "kktd работает и держит порт: systemctl stop kktd, потом повторите",
+                    "kktd runs and holds the port: systemctl stop kktd, then try again",
+                )
+                return PROBLEM
+            return _probe(context.terminal, printer)
+    except BadConfig as error:
+        print(f"{error}: {error.details}", file=sys.stderr)
+        return WRONG_USE
+
+
+@contextlib.contextmanager
+def _daemon_kept_away(state_dir: Path) -> Iterator[bool]:
+    """Hold the daemon's own lock (store/store.py) meanwhile; False if the daemon has it."""
+    path = state_dir / "kktd.db.lock"
+    if not path.parent.exists():
+        yield True  # nothing was ever started here
+        return
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(fd)
+
+
+def _probe(terminal: Terminal, settings: PrinterSettings) -> int:
+    from kktd.clock import Deadline, SystemClock
+    from kktd.errors import PrinterError
+    from kktd.printers.registry import make_printer
+    from kktd.printers.remedies import REMEDIES
+
+    clock = SystemClock()
+    printer = make_printer(settings, clock)
+    by = Deadline.after_ms(clock, PROBE_MS)
+    try:
+        identity = printer.identify(by)
+        status = printer.status(by)
+    except PrinterError as error:
+        remedy = REMEDIES.get(str(error.details.get("remedy", "link")), REMEDIES["link"])
+        terminal.data({"code": error.code, "reason": str(error), "remedy": remedy.en})
+        terminal.say(f"{error.code}: {error}", f"{error.code}: {error}")
+        terminal.next(remedy.ru, remedy.en)
+        return PROBLEM
+    finally:
+        printer.close()
+    terminal.data(
+        {
+            "model": identity.model,
+            "serial": identity.serial,
+            "firmware": identity.firmware,
+            "fn": status.fn,
+            "last_fd": status.last_fd,
+            "shift": status.shift,
+            "shift_number": status.shift_number,
+            "paper": status.paper,
+            "clock": str(status.clock) if status.clock else None,
+        }
+    )
+    say = terminal.text
+    terminal.table(
+        [
+            (say("модель", "model"), identity.model),
+            (say("заводской номер", "serial"), identity.serial),
+            (say("прошивка", "firmware"), identity.firmware),
+            ("ФН" if terminal.russian else "FN", status.fn),
+            (say("последний ФД", "last FD"), str(status.last_fd)),
+            (say("смена", "shift"), f"{status.shift_number} {status.shift}"),
+            (say("бумага", "paper"), status.paper),
+            (say("часы", "clock"), shown(status.clock)),
+        ]
+    )
+    terminal.next("ККТ отвечает: systemctl start kktd", "it answers: systemctl start kktd")
+    return FINE
