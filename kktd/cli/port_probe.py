@@ -38,22 +38,16 @@ def probe(context: Context) -> int:
             raise BadConfig("no such printer", known=list(settings.lanes))
         if context.options.port:
             printer = replace(printer, url=context.options.port)
-        with _daemon_kept_away(settings.till.state_dir) as alone:
-            if not alone:
-                context.terminal.next(
-                    "kktd работает и держит порт: systemctl stop kktd, потом повторите",
-                    "kktd runs and holds the port: systemctl stop kktd, then try again",
-                )
-                return PROBLEM
-            return _probe(context.terminal, printer)
+        with daemon_kept_away(context.terminal, settings.till.state_dir) as alone:
+            return _probe(context.terminal, printer) if alone else PROBLEM
     except BadConfig as error:
         print(f"{error}: {error.details}", file=sys.stderr)
         return WRONG_USE
 
 
 @contextlib.contextmanager
-def _daemon_kept_away(state_dir: Path) -> Iterator[bool]:
-    """Hold the daemon's own lock (store/store.py) meanwhile; False if the daemon has it."""
+def daemon_kept_away(terminal: Terminal, state_dir: Path) -> Iterator[bool]:
+    """Hold the daemon's own lock (store/store.py) meanwhile; False, and said, if it has it."""
     path = state_dir / "kktd.db.lock"
     if not path.parent.exists():
         yield True  # nothing was ever started here
@@ -63,6 +57,10 @@ def _daemon_kept_away(state_dir: Path) -> Iterator[bool]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            terminal.next(
+                "kktd работает и держит порт: systemctl stop kktd, потом повторите",
+                "kktd runs and holds the port: systemctl stop kktd, then try again",
+            )
             yield False
         else:
             yield True

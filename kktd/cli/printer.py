@@ -6,21 +6,26 @@ import argparse
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from kktd.cli import port_probe
+from kktd.cli import port_discover, port_probe
 from kktd.cli.command import FINE, PROBLEM, Context, WrongUse, shown
 
 HELP: Final = ("ККТ: связь, замена, данные", "the printer: link, replacement, data")
 USE: Final = (
     "printer show | printer accept FN [--leave-unsent] | printer probe [--port URL]"
-    " (each with --printer NAME)"
+    " (each with --printer NAME) | printer discover [--ask]"
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("show", "accept", "probe"))
+    parser.add_argument("action", choices=("show", "accept", "probe", "discover"))
     parser.add_argument("what", nargs="*", help="– | FN")
     parser.add_argument("--printer", metavar="NAME", help="[printers.NAME]")
-    parser.add_argument("--port", metavar="URL", help="serial:///dev/ttyACM0?baudrate=115200")
+    parser.add_argument("--port", metavar="URL", help="usb://, serial:///dev/ttyS0?baudrate=4800")
+    parser.add_argument(
+        "--ask",
+        action="store_true",
+        help="спросить каждое устройство, кто оно / ask each device who it is",
+    )
     parser.add_argument("--by", metavar="NAME", help="кто решил / who decided")
     parser.add_argument(
         "--leave-unsent",
@@ -34,6 +39,8 @@ def run(context: Context) -> int:
     match context.options.action, context.options.what:
         case "probe", []:
             return port_probe.probe(context)
+        case "discover", []:
+            return port_discover.discover(context)
         case "show", []:
             return _show(context)
         case "accept", [fn]:

@@ -110,7 +110,7 @@ class Session:
             try:
                 self._port.open(by)
             except PortGone as error:
-                raise NotSent("the line is gone") from error
+                raise NotSent(f"the line is gone: {error}") from error
             try:
                 self._exchange = self._protocols.begin(self._port, by)
             except NotSent:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import select
 import socket
+import termios
 import threading
 import time
 import tty
@@ -105,10 +106,14 @@ class TcpTransport:
 
 
 class PtyTransport:
-    """A pseudo-terminal whose slave is linked to `path`.  A dropped line is silence."""
+    """A pseudo-terminal whose slave is linked to `path`.  A dropped line is silence.
 
-    def __init__(self, printer: Talker, path: Path) -> None:
+    `rate` is a constant of termios: at any other the two ends hear noise.
+    """
+
+    def __init__(self, printer: Talker, path: Path, rate: int | None = None) -> None:
         self._printer = printer
+        self._rate = rate
         self._master, self._slave = os.openpty()  # the open slave keeps the master readable
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
@@ -131,11 +136,17 @@ class PtyTransport:
             readable, _, _ = select.select([self._master], [], [], _pause_s(self._printer))
             if readable:
                 with contextlib.suppress(OSError):
-                    self._printer.receive(os.read(self._master, CHUNK), time.monotonic())
+                    data = self._heard(os.read(self._master, CHUNK))
+                    self._printer.receive(data, time.monotonic())
             data = self._printer.transmit(time.monotonic())
             if data:
                 with contextlib.suppress(OSError):  # nobody reads: a real line loses bytes too
-                    os.write(self._master, data)
+                    os.write(self._master, self._heard(data))
+
+    def _heard(self, data: bytes) -> bytes:
+        if self._rate is None or termios.tcgetattr(self._slave)[4] == self._rate:
+            return data
+        return b"\xfe" * len(data)
 
 
 def _pause_s(printer: Talker) -> float:

@@ -100,14 +100,13 @@ class Gadget:
         *,
         serial: str | None = "0380490041048485",
         vendor: int | None = None,
-        product: int | None = None,
         reboots: bool = False,
     ) -> None:
         self.printer = printer
         self.kind = kind
         self.serial = serial
         self.vendor = kind.vendor if vendor is None else vendor
-        self.product = kind.product if product is None else product
+        self.product = kind.product
         self.reboots = reboots
         self.hung = False
         self.hang_in_bytes: int | None = None  # to the device

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from kktd.errors import BadConfig
 from kktd.settings_file import parse
 from kktd.wire.address import open_port
 from kktd.wire.port import PortGone
-from kktd.wire.usb import UsbBus, UsbId
+from kktd.wire.usb import BRIDGES, REGISTRARS, UsbBus, UsbId
 from kktd.wire.usb_port import RESET_AGAIN_S, SILENT_OPENINGS, UsbPort, Wanted
 from tests.support.clock import VirtualClock
 from tests.support.usb import virtual_usb_port
@@ -136,6 +137,13 @@ def test_a_device_says_what_and_where_it_is(desk: Desk) -> None:
     assert (str(found.id), found.place, found.serial) == ("1fc9:0083", "3-2.1", None)
     assert found.name == "SHTRIH-M"
     assert found.ttys[0].parent == desk.bus.dev
+
+
+def test_the_rights_are_given_to_the_devices_of_the_table() -> None:
+    rules = Path(__file__).parents[3] / "udev" / "60-kktd.rules"
+    pattern = r'ATTR{idVendor}=="(\w{4})", ATTR{idProduct}=="(\w{4})"'
+    named = {UsbId.parse(":".join(ids)) for ids in re.findall(pattern, rules.read_text())}
+    assert named == REGISTRARS | BRIDGES.keys()
 
 
 # ---- the raw line ------------------------------------------------------------------------------
