@@ -63,6 +63,11 @@ install_compiler() {
     command -v cc >/dev/null || command -v gcc >/dev/null || apt_install gcc libc6-dev
 }
 
+# Tests kill and freeze a real one.
+install_redis() {
+    command -v redis-server >/dev/null || apt_install redis-server
+}
+
 # The stamp names lock and place: a changed lock installs, a moved checkout starts over.
 stage_venv() {
     local stamp=.venv/kktd.stamp wanted base site
@@ -151,6 +156,7 @@ main() {
     case $stage in
         bench | check | test) install_compiler ;;
     esac
+    [[ $stage != test ]] || install_redis
     case $stage in
         dev) exec "$python" tests/hil/dev.py "${@:2}" ;;
         bench) exec "$python" -m benchmarks "${@:2}" ;;

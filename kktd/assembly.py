@@ -149,6 +149,7 @@ class Assembly:
             self._outside.boot(),
             self.settings.till.pos_ids[0],
             wiring.delivery_rules(self.settings),
+            shared_lock=wiring.shared_lock(self.settings, self._clock),
             wake_worker=lambda: self.workers["delivery"].wake(),
             server_time_s=lambda: self._link.server_time_s() if self._link else None,
         )

@@ -147,6 +147,18 @@ class OfdSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RedisSettings:
+    url: str = _setting(
+        "Redis with the lock that daemons of one till share; empty: each file's own lease.",
+        "",
+        form=r"(rediss?://[^\s?#]{1,512})?",
+    )
+    password_file: str = _setting("File with its password.", "", form=FILE)
+    ca_file: str = _setting("CA bundle for rediss; empty for the system's.", "", form=FILE)
+    timeout_ms: int = _setting("A question to it.", 1_000, least=50, most=10_000)
+
+
+@dataclass(frozen=True, slots=True)
 class OdooSettings:
     url: str = _setting(
         "Base address of the Odoo addon, ending in /kktd/v1; empty: there is no Odoo.",
@@ -200,6 +212,7 @@ class Settings:
     printer: PrinterSettings = PrinterSettings()
     buffer: BufferSettings = BufferSettings()
     ofd: OfdSettings = OfdSettings()
+    redis: RedisSettings = RedisSettings()
     odoo: OdooSettings = OdooSettings()
     alerts: AlertSettings = AlertSettings()
     organisation: OrganisationSettings = OrganisationSettings()

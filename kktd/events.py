@@ -59,6 +59,8 @@ class Event(Enum):
     SYNC_LOCK_ACQUIRED = ("sync_lock_acquired", "INFO", None)
     SYNC_LOCK_CONFLICT = ("sync_lock_conflict", "WARN", None)
     SYNC_LOCK_RELEASED = ("sync_lock_released", "INFO", None)
+    REDIS_LOST = ("redis_lost", "WARN", None)
+    REDIS_RESTORED = ("redis_restored", "INFO", None)
     NETWORK_MODE_CHANGE = ("network_mode_change", "WARN", "network_mode_change")
     MAINTENANCE_STARTED = ("maintenance_started", "WARN", "maintenance_started")
     MAINTENANCE_FINISHED = ("maintenance_finished", "INFO", "maintenance_finished")

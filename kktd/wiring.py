@@ -20,6 +20,7 @@ from kktd.odoo.link import LinkRules
 from kktd.ofd.body import Seller
 from kktd.ofd.breaker import BreakerRules
 from kktd.ofd.delivery import DeliveryRules
+from kktd.ofd.lock import LeaseAlone, SharedLock
 from kktd.ofd.pace import PaceRules
 from kktd.printers.base import PrinterStatus
 from kktd.receipts.admission import DeskRules, PrinterRules
@@ -66,6 +67,26 @@ def listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
     from kktd.api.listeners import open_listeners
 
     return open_listeners(settings, clock)
+
+
+def shared_lock(settings: Settings, clock: Clock) -> SharedLock:
+    """Redis's library is loaded by a till that has one."""
+    ours = settings.redis
+    if not ours.url:
+        return LeaseAlone()
+    from kktd.ofd.redis_lock import RedisLock
+
+    def password() -> str | None:
+        file = ours.password_file
+        return Path(file).read_text(encoding="utf-8").strip() if file else None
+
+    return RedisLock(
+        ours.url,
+        clock,
+        timeout_ms=ours.timeout_ms,
+        password=password,
+        ca_file=ours.ca_file or None,
+    )
 
 
 def odoo_client(settings: Settings) -> Odoo:

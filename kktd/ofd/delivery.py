@@ -29,6 +29,7 @@ from kktd.ofd.channel import (
     OfdChannel,
 )
 from kktd.ofd.ledger import Ledger
+from kktd.ofd.lock import LeaseAlone, SharedLock
 from kktd.ofd.pace import Pace
 from kktd.ofd.reports import DeliverySnapshot, LastSync, SyncJob
 from kktd.ofd.runs import Run, Trigger
@@ -70,6 +71,7 @@ class Delivery:
         pos_id: str,
         rules: DeliveryRules,
         *,
+        shared_lock: SharedLock | None = None,
         wake_worker: Callable[[], None] = lambda: None,
         server_time_s: Callable[[], int | None] = lambda: None,
     ) -> None:
@@ -81,6 +83,7 @@ class Delivery:
         self._boot = boot
         self._pos_id = pos_id
         self.rules = rules
+        self._shared_lock = shared_lock or LeaseAlone()
         self._wake_worker = wake_worker
         self._ledger = Ledger(store, breaker, pace, clock, server_time_s)
         self._lock = threading.Lock()
@@ -125,8 +128,9 @@ class Delivery:
 
         try:
             self._store.write(work)
+            self._hold_or_release(run)
         except LeaseHeld as error:
-            self._log_conflict(error)
+            runs.log_conflict(error)
             log.event(Event.SYNC_REJECTED, reason="already_in_progress", http_status=409)
             raise
         runs.log_locked(run)
@@ -160,11 +164,8 @@ class Delivery:
             job, self._job = self._job, None
         if job is not None and self._run is None:
             self._run = job.run
-        taken = [one.id for one in self._batch]
-        self._batch.clear()
         try:
-            if taken:
-                self._store.write(lambda db: outbox.give_back(db, taken))
+            self._give_back()
             self._end_run()
         finally:
             self._channel.close()
@@ -184,9 +185,12 @@ class Delivery:
         try:
             if not self._batch and not self._fill(now_s):
                 return self._idle(now_s)
+            if self._run is not None:
+                runs.keep_shared(self._run, self._shared_lock, now_s, self._ttl_ms)
         except LeaseHeld as error:
             # A manual sync that just began wakes us with its lease; a dead owner's runs out.
-            self._log_conflict(error)
+            runs.log_conflict(error)
+            self._give_back()
             self._end_run()
             return now_s + LEASE_LOOK_S
         stored = self._batch.popleft()
@@ -245,6 +249,7 @@ class Delivery:
         if not found:
             return False
         run = self._run or self._new_run(now_s)
+        self._shared_lock.hold(run.lease, self._ttl_ms)
         announces = not run.announced and closed and pending > 1
 
         def take(db: Db) -> None:
@@ -258,10 +263,18 @@ class Delivery:
             run.announced = True
             runs.log_start(run, pending)
             runs.log_locked(run)
-        run.renewed_s = now_s
+        run.renewed_s = run.shared_s = now_s
         self._run = run
         self._batch.extend(found)
         return True
+
+    def _hold_or_release(self, run: Run) -> None:
+        """The shared lock for a lease that is taken; raises LeaseHeld, and the lease is free."""
+        try:
+            self._shared_lock.hold(run.lease, self._ttl_ms)
+        except LeaseHeld:
+            self._store.write(lambda db: leases.release(db, run.lease))
+            raise
 
     def _new_run(self, now_s: float) -> Run:
         trigger = Trigger.ONLINE if self._woken else Trigger.SCHEDULED
@@ -331,6 +344,13 @@ class Delivery:
 
     # ---- inside -----------------------------------------------------------------------------
 
+    def _give_back(self) -> None:
+        """What was taken and not sent."""
+        taken = [one.id for one in self._batch]
+        self._batch.clear()
+        if taken:
+            self._store.write(lambda db: outbox.give_back(db, taken))
+
     def _end_run(self) -> None:
         run = self._run
         if run is None:
@@ -341,6 +361,7 @@ class Delivery:
 
     def _note_end(self, run: Run, duration_s: float) -> None:
         self._run = None
+        self._shared_lock.release(run.lease)
         runs.log_finish(run, duration_s)
         last = LastSync(self._clock.wall_s(), run.synced, run.failed, duration_s)
         self._last_sync = last
@@ -360,13 +381,6 @@ class Delivery:
             )
         if change.reason == "manual_reset":
             self.settings_changed()
-
-    def _log_conflict(self, held: LeaseHeld) -> None:
-        log.event(
-            Event.SYNC_LOCK_CONFLICT,
-            lock_id=held.details["lock_id"],
-            held_by=held.details["held_by"],
-        )
 
     @property
     def _ttl_ms(self) -> int:

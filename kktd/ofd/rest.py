@@ -56,7 +56,7 @@ class RestChannel:
         """`token` may raise OSError or return "": Misconfigured then.  BadConfig: no such URL."""
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadConfig("not the address of an ОФД", key="ofd.url", reason=base_url)
+            raise BadConfig("not the address of an ОФД", key="ofd.url")  # it may hold a password
         self._base = base_url.rstrip("/")
         self._token = token
         self._seller = seller

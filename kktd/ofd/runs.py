@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Final
 
 from kktd import log
+from kktd.errors import LeaseHeld
 from kktd.events import Event
+from kktd.ofd.lock import SharedLock
 from kktd.store import journal, leases
 from kktd.store.connection import Db
 from kktd.store.leases import Lease
@@ -31,12 +33,13 @@ class Trigger(StrEnum):
 
 @dataclass(slots=True)
 class Run:
-    """A sync under way.  `began_s`, `renewed_s`: monotonic."""
+    """A sync under way.  `began_s`, `renewed_s` of its lease, `shared_s` of its lock: monotonic."""
 
     lease: Lease
     trigger: Trigger
     began_s: float
     renewed_s: float
+    shared_s: float
     announced: bool = False
     synced: int = 0
     failed: int = 0
@@ -51,7 +54,14 @@ def new_run(pos_id: str, trigger: Trigger, now_s: float, wall_s: float) -> Run:
     """Not holding its lease yet."""
     name = f"sync:{pos_id}"
     lease = Lease(name, f"{name}:{int(wall_s)}", str(uuid.uuid4()), trigger)
-    return Run(lease, trigger, now_s, now_s)
+    return Run(lease, trigger, now_s, now_s, now_s)
+
+
+def keep_shared(run: Run, lock: SharedLock, now_s: float, ttl_ms: int) -> None:
+    """A batch may outlast the lock's TTL; raises LeaseHeld if another daemon took it."""
+    if now_s - run.shared_s > leases.TTL_MS / 3000:
+        lock.hold(run.lease, ttl_ms)
+        run.shared_s = now_s
 
 
 def announce(db: Db, run: Run, pending: int, now_ms: int) -> None:
@@ -72,6 +82,14 @@ def log_start(run: Run, pending: int, user: str | None = None) -> None:
 
 def log_locked(run: Run) -> None:
     log.event(Event.SYNC_LOCK_ACQUIRED, lock_id=run.lease.lock_id)
+
+
+def log_conflict(held: LeaseHeld) -> None:
+    log.event(
+        Event.SYNC_LOCK_CONFLICT,
+        lock_id=held.details["lock_id"],
+        held_by=held.details["held_by"],
+    )
 
 
 def finish(db: Db, run: Run, duration_s: float, now_ms: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kktd import log
-from kktd.clock import Deadline, HlcStamp
+from kktd.clock import Clock, Deadline, HlcStamp
 from kktd.model.fiscal import FiscalDocument
 from kktd.model.receipt import Receipt
 from kktd.model.states import Delivery as DeliveryState
@@ -30,6 +30,7 @@ from kktd.ofd.channel import (
     WrongNumbers,
 )
 from kktd.ofd.delivery import Delivery, DeliveryRules
+from kktd.ofd.lock import SharedLock
 from kktd.ofd.pace import Pace, PaceRules
 from kktd.store import dlq, outbox, receipts
 from kktd.store.leases import Boot
@@ -117,7 +118,9 @@ class DeliveryBench:
         folder: Path,
         pace: PaceRules | None = None,
         rules: DeliveryRules | None = None,
+        shared_lock: Callable[[Clock], SharedLock] | None = None,
     ) -> None:
+        self._shared_lock = shared_lock
         self.clock = VirtualClock()
         self.ofd = VirtualOfd(self.clock)
         self.ids: list[str] = []
@@ -145,6 +148,7 @@ class DeliveryBench:
             self.boot,
             POS_ID,
             self._rules,
+            shared_lock=self._shared_lock(self.clock) if self._shared_lock else None,
             wake_worker=self._wake,
             server_time_s=lambda: 42,
         )

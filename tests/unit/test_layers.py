@@ -63,6 +63,7 @@ LIBRARIES = {
     "pydantic": ("kktd.api",),
     "pydantic_core": ("kktd.api",),
     "pyinotify": ("kktd.reload",),
+    "redis": ("kktd.ofd.redis_lock",),
     "requests": ("kktd.ofd", "kktd.odoo", "kktd.cli"),
     "sdnotify": ("kktd.daemon",),
     "serial": ("kktd.wire", "kktd.cli"),
