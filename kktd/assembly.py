@@ -21,6 +21,7 @@ from kktd.api.times import iso
 from kktd.clock import Clock
 from kktd.config import BufferSettings, PrinterSettings, Settings
 from kktd.events import Event
+from kktd.keeping import Keeping
 from kktd.metrics import Metrics
 from kktd.model.states import CircuitState, NetworkMode
 from kktd.network.mode import ModeChange, ModeRules, Network
@@ -43,8 +44,6 @@ from kktd.receipts.waiters import Waiters
 from kktd.reload import Reloader
 from kktd.store import journal, receipts
 from kktd.store.leases import Boot, this_boot
-from kktd.upkeep.checkpoint import Checkpointer
-from kktd.upkeep.retention import Retention
 from kktd.worker import Worker
 
 if TYPE_CHECKING:
@@ -106,6 +105,7 @@ class Assembly:
         )
         self._pace = Pace(wiring.pace_rules(settings), self._outside.chance)
         self.delivery = self._make_delivery()
+        self.keeping = Keeping(settings, clock, self.store, lambda: self._hlc.last.local_time_s)
         waiters = Waiters()
         self.lanes = self._make_lanes(waiters)
         self.desk = self._make_desk(waiters)
@@ -113,12 +113,6 @@ class Assembly:
         self._questions = self._make_questions()
         self._reminder = CapacityReminder(
             clock, self.store, BufferSettings().capacity, lambda: self.settings.buffer.capacity
-        )
-        self._retention = Retention(
-            clock,
-            self.store,
-            lambda: self._hlc.last.local_time_s,
-            has_odoo=bool(settings.odoo.url),
         )
         self._alerts = AlertWatch(
             clock,
@@ -201,6 +195,7 @@ class Assembly:
             wiring.desk_rules(self.settings),
             lane_of=self.lanes.find,
             sync_at=self._sync_at,
+            bar=self.keeping.bar,
         )
 
     def _make_workers(self) -> dict[str, Worker]:
@@ -209,9 +204,7 @@ class Assembly:
             "delivery": (self.delivery.step, DELIVERY_STEP_MAX_S),
             "network": (self._prober.step, PROBE_STEP_MAX_S),
             "upkeep": (
-                wiring.together(
-                    Checkpointer(self.store).step, self._reminder.step, self._retention.step
-                ),
+                wiring.together(self.keeping.step, self._reminder.step),
                 UPKEEP_STEP_MAX_S,
             ),
             "settings": (self.reloader.step, SETTINGS_STEP_MAX_S),
@@ -252,6 +245,8 @@ class Assembly:
             workers=self.on_time,
             ready=lambda: self.ready,
             capacity_reminder=lambda: self._reminder.due,
+            disk=lambda: self.keeping.disk.seen,
+            bar=self.keeping.bar,
             odoo=self._link.seen if self._link else None,
             questions=self._questions,
             refresh_catalogue=self._refresh_catalogue,

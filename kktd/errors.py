@@ -288,6 +288,12 @@ class Maintenance(NotNow):
     code = "MAINTENANCE"
 
 
+class DiskFilled(NotNow):
+    """The disk is nearly full: nothing new is sold, what is under way goes on."""
+
+    code = "DISK_FULL"
+
+
 class FnFull(NotNow):
     """The FN's archive or its 30-day queue is full."""
 

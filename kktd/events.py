@@ -81,6 +81,8 @@ class Event(Enum):
     WORKER_FAILED = ("worker_failed", "ERROR", None)
     STORE_FAILED = ("store_failed", "CRITICAL", None)
     BUFFER_CAPACITY_REMINDER = ("buffer_capacity_reminder", "WARN", "buffer_capacity_reminder")
+    DISK_FILLED = ("disk_filled", "CRITICAL", "disk_filled")
+    DISK_HAS_ROOM = ("disk_has_room", "INFO", "disk_has_room")
     HISTORY_TRIMMED = ("history_trimmed", "INFO", "history_trimmed")
     SETTINGS_APPLIED = ("settings_applied", "INFO", "settings_applied")
     SETTINGS_REFUSED = ("settings_refused", "ERROR", "settings_refused")

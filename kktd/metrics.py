@@ -57,6 +57,7 @@ class Gauges:
     mode: NetworkMode
     can_sell: Mapping[str, bool]  # by pos_id
     sync_running_s: float
+    disk_percent: float = 0.0
     drift_s: float | None = None  # of our clock before Odoo's; None while nobody tells the time
     heartbeat_age_s: float | None = None
     heartbeat_failures: int | None = None
@@ -236,6 +237,11 @@ class Metrics:
             ),
             ("kkt_in_doubt_receipts", "Receipts whose fate is being settled", seen.in_doubt),
             ("kkt_sync_running_seconds", "Age of the sync that runs now", seen.sync_running_s),
+            (
+                "kkt_disk_percent",
+                "Fullness of the disk as the till counts it; at 80 it stops selling",
+                seen.disk_percent,
+            ),
             ("kkt_hlc_drift_seconds", "Our clock before Odoo's", seen.drift_s),
             (
                 "kkt_heartbeat_age_seconds",

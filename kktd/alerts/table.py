@@ -243,8 +243,16 @@ ALERTS: Final = (
         "P2",
         0,
         lambda now: now.disk_percent > 80,
-        "Диск кассы заполнен больше чем на 80 %: вызовите инженера.",
-        "The till's disk is over 80 % full: call an engineer.",
+        "Диск кассы заполнен больше чем на 80 %, касса не продаёт: вызовите инженера.",
+        "The till's disk is over 80 % full, no sales: call an engineer.",
+    ),
+    Alert(
+        "DiskFilling",
+        "P3",
+        0,
+        lambda now: 70 < now.disk_percent <= 80,
+        "Диск кассы заполнен больше чем на 70 %: запланируйте визит инженера.",
+        "The till's disk is over 70 % full: plan a visit of an engineer.",
     ),
     Alert(
         "DLQ",

@@ -94,6 +94,11 @@ SENTENCES: Final[Mapping[str, Pair]] = {
         "Ёмкость буфера увеличена: не забудьте вернуть.",
         "The buffer's capacity was raised: remember to lower it again.",
     ),
+    "disk_filled": (
+        "Диск кассы почти заполнен, продажи закрыты.",
+        "The till's disk is nearly full, no sales.",
+    ),
+    "disk_has_room": ("На диске кассы снова есть место.", "The till's disk has room again."),
     "history_trimmed": ("Старые записи удалены.", "Old rows were deleted."),
     "settings_applied": ("Применены новые настройки.", "New settings apply."),
     "settings_refused": (

@@ -84,7 +84,11 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
             "serial": status.fn if status else None,
             "oldest_unsent": iso(seen.reading.oldest_registered_at_s),
         },
-        "disk": {"status": "unhealthy" if seen.disk_failed else "healthy"},
+        "disk": {
+            "status": "unhealthy" if seen.disk_failed or seen.disk.full else "healthy",
+            "percent_full": seen.disk.percent,
+            "ballast_bytes": seen.disk.ballast_bytes,
+        },
         "workers": {"status": "degraded" if late else "healthy", "late": late},
     }
 

@@ -221,6 +221,10 @@ HINTS: Final[Mapping[str, Pair]] = {
         "По этому чеку уже возвращено всё.",
         "All of this receipt was refunded already.",
     ),
+    "disk_filled": (
+        "Диск кассы почти заполнен, продажи закрыты: вызовите инженера. Смену закрыть можно.",
+        "The till's disk is nearly full, no sales: call an engineer. The shift can be closed.",
+    ),
     "dlq_resolved": (
         "Эту запись DLQ уже закрыли: обновите список.",
         "This row of the DLQ was closed before: look at the list again.",

@@ -16,6 +16,7 @@ from kktd.receipts.health import LaneHealth
 from kktd.receipts.lane import Lane
 from kktd.store import gauges
 from kktd.store.gauges import Reading
+from kktd.upkeep.disk import Disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Snapshot:
     network: NetworkMode
     network_for_s: float
     disk_failed: bool
+    disk: Disk
     capacity_reminder: bool
     odoo: LinkSeen | None
     mismatched: bool
@@ -100,6 +102,7 @@ def take(till: Till) -> Snapshot:
         network=till.network(),
         network_for_s=till.network_for_s(),
         disk_failed=till.store.failed is not None,
+        disk=till.disk(),
         capacity_reminder=till.capacity_reminder(),
         odoo=till.odoo() if till.odoo else None,
         mismatched=till.mismatched,
@@ -114,6 +117,8 @@ def _obstacle(till: Till, reading: Reading) -> str | None:
         return "DISK_FULL"
     if reading.maintenance is not None:
         return "MAINTENANCE"
+    if (bar := till.bar()) is not None:
+        return bar.code
     if reading.buffer.queued >= till.settings().buffer.capacity:
         return "BUFFER_FULL"
     return None
@@ -159,6 +164,7 @@ def as_gauges(seen: Snapshot) -> Gauges:
         mode=seen.network,
         can_sell={pos_id: lane.obstacle is None for pos_id, lane in seen.tills.items()},
         sync_running_s=seen.sync.running_s,
+        disk_percent=seen.disk.percent,
         drift_s=seen.drift_s,
         heartbeat_age_s=seen.odoo.heartbeat_age_s if seen.odoo else None,
         heartbeat_failures=seen.odoo.failures if seen.odoo else None,
@@ -184,6 +190,7 @@ def as_facts(seen: Snapshot) -> Facts:
         sync_running_s=seen.sync.running_s,
         ofd_stopped=seen.sync.stopped_reason is not None,
         disk_failed=seen.disk_failed,
+        disk_percent=seen.disk.percent,
         capacity_raised=seen.capacity_reminder,
         printer_remedy=min(remedies, key=lambda remedy: remedy == "paper", default=None),
         fn_ended=any(lane.health.fn_ended for lane in seen.lanes),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kktd.clock import Clock
 from kktd.config import Settings
+from kktd.errors import NotNow
 from kktd.metrics import Metrics
 from kktd.model.states import NetworkMode
 from kktd.odoo.link import LinkSeen
@@ -16,6 +17,7 @@ from kktd.ofd.breaker import Circuit
 from kktd.receipts.desk import Desk
 from kktd.receipts.lanes import Lanes
 from kktd.store.store import Store
+from kktd.upkeep.disk import Disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +79,7 @@ class Till:
     questions: Questions | None = None
     test_alert: Callable[[], None] = field(default=lambda: None)
     refresh_catalogue: Callable[[], None] = field(default=lambda: None)
+    disk: Callable[[], Disk] = field(default=Disk)
+    bar: Callable[[], NotNow | None] = field(default=lambda: None)  # of the whole box (Desk)
     mismatched: bool = False  # a shift's sums were not those of its movements at the start
     capacity_reminder: Callable[[], bool] = field(default=lambda: False)  # raised for long

@@ -6,10 +6,12 @@ Nothing here talks to a device: every call is one transaction or one read.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from kktd import log
 from kktd.clock import Clock, HybridClock
 from kktd.errors import (
+    NotNow,
     ShuttingDown,
     TooLate,
     UnknownPos,
@@ -57,7 +59,10 @@ class Desk:
         rules: DeskRules,
         lane_of: LaneOf,
         sync_at: SyncAt = never,
+        bar: Callable[[], NotNow | None] = lambda: None,
     ) -> None:
+        """`bar`: what keeps the whole box from selling besides what the rows here say."""
+        self._bar = bar
         self._lane_of = lane_of
         self._sync_at = sync_at
         self._store = store
@@ -135,6 +140,8 @@ class Desk:
         now_s = self._clock.wall_s()
         if not testing:
             pause.check(db, now_s)
+        if (bar := self._bar()) is not None:
+            raise bar
         lane = self._open_lane(lane, receipt.pos_id)
         count = lanes.count(db, lane.name)
         check_may_sell(self.rules, lane, count, testing=testing)

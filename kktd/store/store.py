@@ -12,6 +12,7 @@ from kktd.errors import AlreadyRunning, StoreUnavailable
 from kktd.store.connection import Db, open_writer
 from kktd.store.migrate import migrate
 from kktd.store.readers import Readers
+from kktd.store.space import Ballast
 from kktd.store.writer import Writer
 
 T = TypeVar("T")
@@ -25,18 +26,28 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._lock_fd = _lock_file(path)
+        self.ballast = Ballast(path.with_suffix(".ballast"))
         try:
-            db = open_writer(path)
             try:
-                self.found_version = migrate(db)
-            except BaseException:
-                db.close(True)
-                raise
+                db = self._open(path)
+            except StoreUnavailable:
+                if not self.ballast.release():
+                    raise
+                db = self._open(path)  # it was full, perhaps
         except BaseException:
             os.close(self._lock_fd)
             raise
-        self._writer = Writer(db)
+        self._writer = Writer(db, self.ballast.release)
         self._readers = Readers(path)
+
+    def _open(self, path: Path) -> Db:
+        db = open_writer(path)
+        try:
+            self.found_version = migrate(db)
+        except BaseException:
+            db.close(True)
+            raise
+        return db
 
     def write(self, work: Callable[[Db], T]) -> T:
         """Run `work` in a transaction and return its result once that is on disk.

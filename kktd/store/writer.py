@@ -43,8 +43,10 @@ class _Job(Generic[T]):
 class Writer:
     """Thread-safe.  Once `failed` says why, nothing is written any more."""
 
-    def __init__(self, db: Db) -> None:
+    def __init__(self, db: Db, make_room: Callable[[], bool] = lambda: False) -> None:
+        """`make_room` is called when the disk is full, so that the next write has some."""
         self._db = db
+        self._make_room = make_room
         self._guard = threading.Lock()  # of the queue and of `_taken`
         self._queue: deque[_Job[Any]] = deque()
         self._taken = False
@@ -182,7 +184,9 @@ class Writer:
                 self._db.execute("ROLLBACK")
         except apsw.Error as worse:
             self._give_up(worse)
-        if isinstance(error, DISK_FAILURES) and not isinstance(error, apsw.FullError):
+        if isinstance(error, apsw.FullError):
+            self._make_room()  # not tried again here: `work` may have done more than write
+        elif isinstance(error, DISK_FAILURES):
             self._give_up(error)
 
     def _give_up(self, error: apsw.Error) -> None:
@@ -207,6 +211,7 @@ class Writer:
         except apsw.BusyError:
             return  # a reader holds the WAL; the next one succeeds
         except apsw.FullError as error:
+            self._make_room()
             raise StoreUnavailable("the disk is full", reason=str(error)) from error
         except apsw.Error as error:
             self._give_up(error)

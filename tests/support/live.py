@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import Request, urlopen
@@ -205,6 +206,13 @@ address = "Москва, Тверская, 1"
 
     def sell(self, rubles: str = "199.00", key: str | None = None) -> requests.Response:
         return self.ask("POST", "/v1/kkt/receipt", a_sale(rubles), key=key)
+
+    def sell_in_background(self, key: str) -> Future[requests.Response]:
+        """A sale whose answer is asked for later."""
+        pool = ThreadPoolExecutor(1)
+        future = pool.submit(self.sell, key=key)
+        pool.shutdown(wait=False)
+        return future
 
     def wait_until(self, what: Any, seconds: float = 30.0) -> None:
         """Poll until `what()` is true; raises TimeoutError."""

@@ -32,6 +32,7 @@ BROAD_HANDLERS = {
 # Codes that several classes share, because the caller does the same in each case.
 SHARED_CODES = {
     "PRINTER_UNAVAILABLE": {"Unreachable", "PrinterUnavailable"},
+    "DISK_FULL": {"StoreUnavailable", "DiskFilled"},
 }
 
 

@@ -93,6 +93,8 @@ class FnPart(TypedDict):
 
 class DiskPart(TypedDict):
     status: Literal["healthy", "degraded", "unhealthy"]
+    percent_full: Annotated[Percent, Field(description="at 80 the till stops selling")]
+    ballast_bytes: Count
 
 
 class WorkersPart(TypedDict):

@@ -1,0 +1,34 @@
+"""The upkeep of the database, built and joined: what one worker does besides all sales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kktd import wiring
+from kktd.clock import Clock
+from kktd.config import Settings
+from kktd.errors import NotNow
+from kktd.store.store import Store
+from kktd.upkeep.checkpoint import Checkpointer
+from kktd.upkeep.disk import DiskWatch
+from kktd.upkeep.retention import Retention
+
+
+class Keeping:
+    """Of one database.  `stamped_s`: the hybrid clock's last stamp."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, store: Store, stamped_s: Callable[[], int]
+    ) -> None:
+        self._checkpointer = Checkpointer(store)
+        self._retention = Retention(clock, store, stamped_s, has_odoo=bool(settings.odoo.url))
+        self.disk = DiskWatch(clock, store, Path(settings.till.state_dir))
+
+    def step(self, now_s: float) -> float:
+        """Short steps, one after the other; when the next is due (monotonic s)."""
+        return wiring.together(self.disk.step, self._checkpointer.step, self._retention.step)(now_s)
+
+    def bar(self) -> NotNow | None:
+        """What keeps the whole box from selling, with what to do; None: nothing of the disk."""
+        return self.disk.bar()
