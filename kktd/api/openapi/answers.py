@@ -21,6 +21,7 @@ from kktd.api.openapi.fields import (
     Rubles,
     Seconds,
 )
+from kktd.model.marking import MarkVerdict
 from kktd.model.receipt import PaymentMethod, VatRate
 from kktd.model.states import CircuitState, Delivery, FiscalState, NetworkMode
 from kktd.store.tokens import Role
@@ -81,6 +82,14 @@ class ReceiptCopied(Closed):
     message: NotRequired[Message]
 
 
+class MarkShown(Closed):
+    """What the check of one marking code said: `item` counts from 0, `result` is tag 2106."""
+
+    item: Count
+    result: Annotated[int, Field(ge=0, le=255)]
+    verdict: MarkVerdict
+
+
 class ReceiptShown(Closed):
     id: Id
     pos_id: str
@@ -91,6 +100,7 @@ class ReceiptShown(Closed):
     synced_at: Instant | None
     total: Rubles
     fiscal_doc: FiscalDoc | None
+    marking: list[MarkShown]
     retry_count: Count
     last_error: str | None
     message: NotRequired[Message]
