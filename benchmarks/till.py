@@ -69,7 +69,7 @@ class Rig:
         folder.mkdir(exist_ok=True)
         self.ofd_token = secrets.token_hex(16)
         command = ["-m", "rig", "--state", str(folder / "rig"), *options]
-        command += ["--ofd-token", self.ofd_token]
+        command += [f"--ofd-token={self.ofd_token}"]
         self._process = Process(command, folder / "rig.log", announces=True)
         found = json.loads(self._process.first_line(READY_S))
         self.printer, self.ofd, self._control = found["printer"], found["ofd"], found["control"]

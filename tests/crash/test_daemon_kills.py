@@ -66,7 +66,7 @@ def shop(tmp_path: Path) -> Iterator[tuple[LiveDaemon, LiveRig]]:
     rig.stop()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_fifty_kills_under_load_lose_nothing_and_double_nothing(
     shop: tuple[LiveDaemon, LiveRig],
 ) -> None:
@@ -82,7 +82,7 @@ def test_fifty_kills_under_load_lose_nothing_and_double_nothing(
     for cashier in cashiers:
         cashier.stop.set()
     for cashier in cashiers:
-        cashier.join(60)
+        cashier.join(240)
         assert not cashier.is_alive(), "a sale was never answered"
         assert not cashier.unexpected
 

@@ -73,8 +73,9 @@ class Bench:
             else ["--tcp", f"127.0.0.1:{ports['printer']}"]
         )
         command = [sys.executable, "-m", "rig", "--state", str(state.root / "rig"), *line]
-        command += ["--ofd-port", str(ports["ofd"]), "--ofd-token", state.ofd_token]
-        command += ["--odoo-port", str(ports["odoo"]), "--odoo-token", state.odoo_token]
+        # A token may begin with a dash.
+        command += ["--ofd-port", str(ports["ofd"]), f"--ofd-token={state.ofd_token}"]
+        command += ["--odoo-port", str(ports["odoo"]), f"--odoo-token={state.odoo_token}"]
         command += ["--control-port", str(ports["control"]), "--inn", INN]
         self._rig = Child("rig", command, state.log("rig"), self._environment, announces=True)
         while (rig := self._rig.find_announcement()) is None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -183,11 +184,18 @@ def test_an_address_that_is_taken_is_named(shop: tuple[LiveDaemon, LiveRig]) -> 
     assert "Address already in use" in str(_refusal(done)["reason"])
 
 
+def _open_files(pid: int) -> Iterator[str]:
+    """Where its descriptors lead; one that is closed while we look leads nowhere."""
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield str(entry.readlink())
+
+
 def test_nothing_listens_beyond_loopback(shop: tuple[LiveDaemon, LiveRig]) -> None:
     daemon, _ = shop
     daemon.start()
     assert daemon.process is not None
-    links = [str(entry.readlink()) for entry in Path(f"/proc/{daemon.process.pid}/fd").iterdir()]
+    links = list(_open_files(daemon.process.pid))
     inodes = {link[len("socket:[") : -1] for link in links if link.startswith("socket:")}
     listening = [
         line.split()

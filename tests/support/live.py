@@ -38,7 +38,7 @@ class LiveRig:
         self.ofd_token = secrets.token_hex(16)
         self.odoo_token = secrets.token_hex(16)
         command = [sys.executable, "-m", "rig", "--state", str(folder / "rig"), *options]
-        command += ["--ofd-token", self.ofd_token, "--odoo-token", self.odoo_token]
+        command += [f"--ofd-token={self.ofd_token}", f"--odoo-token={self.odoo_token}"]
         self._child = Child("rig", command, folder / "rig.log", ENVIRONMENT, announces=True)
         self.addresses = self._announced()
 
