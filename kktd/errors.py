@@ -33,10 +33,18 @@ class PrinterError(KktdError):
 
 
 class Unreachable(PrinterError):
-    """The printer does not answer, and what was asked cannot have run.  Try later."""
+    """The printer does not answer, and what was asked cannot have run.  Try later.
+
+    `line_unusable`: nor will it before settings or rights are changed.
+    """
 
     code = "PRINTER_UNAVAILABLE"
     remedy = "printer_away"
+
+    def __init__(self, message: str = "", *, line_unusable: bool = False) -> None:
+        super().__init__(message)
+        if line_unusable:
+            self.remedy = "printer_line"
 
 
 class NotReady(PrinterError):

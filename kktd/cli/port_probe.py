@@ -81,7 +81,7 @@ def _probe(terminal: Terminal, settings: PrinterSettings) -> int:
         identity = printer.identify(by)
         status = printer.status(by)
     except PrinterError as error:
-        remedy = REMEDIES.get(str(error.details.get("remedy", "link")), REMEDIES["link"])
+        remedy = REMEDIES.get(error.remedy, REMEDIES["link"])
         terminal.data({"code": error.code, "reason": str(error), "remedy": remedy.en})
         terminal.say(f"{error.code}: {error}", f"{error.code}: {error}")
         terminal.next(remedy.ru, remedy.en)

@@ -51,6 +51,12 @@ REMEDIES: Final = {
         "Такое значение в это поле не помещается.", "That value does not fit the field."
     ),
     "link": Remedy("Проверьте кабель и питание ККТ.", "Check the printer's cable and power."),
+    "printer_line": Remedy(
+        "Касса не может открыть линию к ККТ: позовите инженера (kktctl printer discover). Чеки "
+        "сохраняются, не пробивайте повторно.",
+        "The till cannot open the line to the printer: call an engineer (kktctl printer discover). "
+        "Receipts are stored, do not repeat them.",
+    ),
     "open_shift": Remedy("Откройте смену.", "Open the shift."),
     "close_shift": Remedy(
         "Смена длится больше 24 часов: закройте её (Z-отчёт) и откройте новую.",

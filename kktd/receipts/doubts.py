@@ -24,6 +24,7 @@ from kktd.store.receipts import StoredReceipt
 from kktd.store.store import Store
 
 ASKS_A_PERSON: Final = frozenset({"fn_changed", "several_match", "counters_strange"})
+AWAY: Final = frozenset({"printer_away", "printer_line"})  # remedies: the FN cannot be asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Doubts:
         if stored.state is not FiscalState.IN_DOUBT:
             raise TooLate("it is not in doubt", print_state=stored.state)
         asks = (stored.problem or {}).get("remedy") in ASKS_A_PERSON
-        if not asks and self._health().remedy != "printer_away":
+        if not asks and self._health().remedy not in AWAY:
             raise DoubtOpen("the FN is being asked", receipt_id=stored.id)
         return stored
 

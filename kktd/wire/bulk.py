@@ -14,7 +14,7 @@ import usb.core
 import usb.util
 
 from kktd.clock import Deadline
-from kktd.wire.port import DRAIN_CHUNKS_MAX, PortGone
+from kktd.wire.port import DRAIN_CHUNKS_MAX, PortGone, PortUnusable
 
 CHUNK_BYTES: Final = 4_096  # whole packets: a shorter buffer may overflow
 LEAST_MS: Final = 1  # libusb takes 0 for ever
@@ -115,4 +115,5 @@ def _ms(by: Deadline) -> int:
 
 def _gone(error: Exception) -> PortGone:
     number = getattr(error, "errno", None) or 0
-    return PortGone(f"line failed: {errno.errorcode.get(number, error)}")
+    kind = PortUnusable if number == errno.EACCES else PortGone
+    return kind(f"line failed: {errno.errorcode.get(number, error)}")

@@ -33,6 +33,10 @@ class PortGone(KktdError):
     """The line is not there: unplugged, refused, reset.  Open it again later."""
 
 
+class PortUnusable(PortGone):
+    """Nor will it be there later: settings, rights or a library are missing.  Call an engineer."""
+
+
 class Port(Protocol):
     """One line to one device.  Opened before use; may be opened again after it was closed."""
 
@@ -144,7 +148,8 @@ class SerialPort(_DescriptorPort):
                 self._device, self._baudrate, timeout=0, write_timeout=0, exclusive=True
             )
         except (OSError, ValueError) as error:  # SerialException is an OSError
-            raise PortGone(f"cannot open {self._device}: {error}") from error
+            kind = PortUnusable if getattr(error, "errno", None) == errno.EACCES else PortGone
+            raise kind(f"cannot open {self._device}: {error}") from error
         self._fd = self._serial.fileno()
         with suppress(OSError):  # besides pyserial's lock, which only other pyserials ask for
             ioctl(self._fd, termios.TIOCEXCL)

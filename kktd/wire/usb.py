@@ -16,7 +16,7 @@ import usb.core
 import usb.util
 
 from kktd.wire.bulk import Bulk
-from kktd.wire.port import PortGone
+from kktd.wire.port import PortGone, PortUnusable
 
 HUB: Final = 0x09  # [USB] 9: classes
 VENDOR: Final = 0xFF
@@ -85,7 +85,7 @@ class UsbBus:
         try:
             handles = list(usb.core.find(find_all=True, backend=self._backend))
         except usb.core.NoBackendError as error:
-            raise PortGone("the library libusb-1.0 is missing: install it") from error
+            raise PortUnusable("the library libusb-1.0 is missing: install it") from error
         except usb.core.USBError as error:
             raise PortGone(f"the USB cannot be listed: {error}") from error
         found = [self._device(handle) for handle in handles if handle.bDeviceClass != HUB]

@@ -14,7 +14,7 @@ from kktd import log
 from kktd.clock import Deadline
 from kktd.events import Event
 from kktd.wire.bulk import BulkPort
-from kktd.wire.port import BAUDRATE_DEFAULT, Port, PortGone, SerialPort
+from kktd.wire.port import BAUDRATE_DEFAULT, Port, PortGone, PortUnusable, SerialPort
 from kktd.wire.usb import REGISTRARS, UsbBus, UsbDevice, UsbId
 
 SILENT_OPENINGS: Final = 3  # in a row: bytes went out and none came back
@@ -35,14 +35,16 @@ class Wanted:
         return device.id == self.id and self.serial in (None, device.serial)
 
     def one_of(self, devices: Sequence[UsbDevice]) -> UsbDevice:
-        """The one that fits; raises PortGone for none and for several, which nobody chose from."""
+        """The one that fits; raises PortGone for none, PortUnusable for several."""
         fitting = [device for device in devices if self.fits(device)]
         if len(fitting) == 1:
             return fitting[0]
         if not fitting:
             raise PortGone("no such device on the USB")
         seen = ", ".join(f"{one.id} at {one.place}" for one in fitting)
-        raise PortGone(f"several devices fit: kktctl printer discover says how to choose ({seen})")
+        raise PortUnusable(
+            f"several devices fit: kktctl printer discover says how to choose ({seen})"
+        )
 
 
 class UsbPort:

@@ -11,6 +11,7 @@ from kktd.printers.base import Paper
 from kktd.printers.shtrih import answers, codes
 from kktd.printers.shtrih.answers import BadAnswer, DeviceRefused, Mode, Submode, TillState
 from kktd.wire.exchange import NotSent, Unanswered
+from kktd.wire.port import PortUnusable
 
 FAILURES: Final = (NotSent, Unanswered, BadAnswer, DeviceRefused)  # what a command can end with
 
@@ -25,7 +26,8 @@ def translated(*, wrong_moment_passes: bool = False) -> Iterator[None]:
     try:
         yield
     except (NotSent, Unanswered, BadAnswer) as error:
-        raise Unreachable(str(error)) from error
+        unusable = isinstance(error.__cause__, PortUnusable)
+        raise Unreachable(str(error), line_unusable=unusable) from error
     except DeviceRefused as error:
         if wrong_moment_passes and error.device_code in codes.WRONG_MOMENT:
             row = codes.explain(error.device_code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import socket
 import time
@@ -17,6 +19,7 @@ from kktd.wire.address import open_port
 from kktd.wire.port import Port, PortGone, SerialPort, TcpPort
 
 CLOCK = SystemClock()
+TIOCGEXCL = 0x80045440  # not in termios
 
 
 def soon(ms: float = 2_000) -> Deadline:
@@ -129,6 +132,26 @@ def test_a_serial_port_is_held_exclusively() -> None:
         first.close()
         os.close(master)
         os.close(slave)
+
+
+def test_a_serial_port_is_closed_to_programs_that_take_no_locks_until_it_is_let_go() -> None:
+    master, slave = os.openpty()
+    port = SerialPort(os.ttyname(slave))
+    try:
+        assert not _is_exclusive(slave)
+        port.open(soon())
+        assert _is_exclusive(slave)
+        port.close()
+        assert not _is_exclusive(slave)
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def _is_exclusive(fd: int) -> bool:
+    held = array.array("i", [0])
+    fcntl.ioctl(fd, TIOCGEXCL, held)
+    return bool(held[0])
 
 
 @pytest.mark.parametrize(

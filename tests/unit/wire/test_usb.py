@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,14 @@ from rig.faults import Faults
 from rig.printer import SimulatedPrinter
 from rig.usb import BRIDGE, BULK, CDC, Bus, Gadget, Kind
 
+from kktd import log
 from kktd.clock import Deadline
-from kktd.errors import BadConfig
+from kktd.config import PrinterSettings
+from kktd.errors import BadConfig, Unreachable
+from kktd.printers.shtrih.driver import ShtrihPrinter
 from kktd.settings_file import parse
 from kktd.wire.address import open_port
-from kktd.wire.port import PortGone
+from kktd.wire.port import PortGone, PortUnusable
 from kktd.wire.usb import BRIDGES, REGISTRARS, UsbBus, UsbId
 from kktd.wire.usb_port import RESET_AGAIN_S, SILENT_OPENINGS, UsbPort, Wanted
 from tests.support.clock import VirtualClock
@@ -98,8 +102,12 @@ def test_of_two_that_fit_none_is_taken(desk: Desk) -> None:
     first, second = desk.till(serial="1"), desk.till(serial="2")
     desk.bus.plug(first, "1-1.2")
     desk.bus.plug(second, "1-1.3")
-    with pytest.raises(PortGone, match=r"discover.*1-1\.2.*1-1\.3"):
+    with pytest.raises(PortUnusable, match=r"discover.*1-1\.2.*1-1\.3"):
         desk.port("1fc9:0083").open(desk.by())
+    driver = ShtrihPrinter(desk.port("1fc9:0083"), desk.clock, PrinterSettings())
+    with pytest.raises(Unreachable, match="several devices") as told:
+        driver.status(desk.by())
+    assert told.value.remedy == "printer_line"
     desk.bus.unplug(second)
     assert desk.ask(desk.port("1fc9:0083")) == NAK
 
@@ -163,7 +171,7 @@ def test_an_interface_in_use_is_not_shared(desk: Desk) -> None:
 def test_a_device_nobody_may_open_is_gone_with_the_reason(desk: Desk) -> None:
     desk.bus.plug(desk.till(BULK))
     desk.bus.forbidden = True
-    with pytest.raises(PortGone, match=errno.errorcode[errno.EACCES]):
+    with pytest.raises(PortUnusable, match=errno.errorcode[errno.EACCES]):
         desk.port().open(desk.by())
 
 
@@ -234,9 +242,15 @@ def test_a_device_that_is_pulled_out_is_not_deaf(desk: Desk) -> None:
     assert not till.resets
 
 
-def test_a_reset_that_is_not_allowed_says_so(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    log.configure(stream)
+    yield stream
+    log.configure()
+
+
+def test_a_reset_that_is_not_allowed_says_so(desk: Desk, logged: io.StringIO) -> None:
     till = desk.till()
     desk.bus.plug(till)
     port = desk.port_to(till)
@@ -246,9 +260,8 @@ def test_a_reset_that_is_not_allowed_says_so(
         desk.ask(port)
     port.shake(desk.by())
     assert not till.resets
-    line = capsys.readouterr()
-    assert "printer_reset" in line.out + line.err
-    assert "Access denied" in line.out + line.err
+    assert '"event": "printer_reset"' in logged.getvalue()
+    assert "Access denied" in logged.getvalue()
 
 
 # ---- the address -------------------------------------------------------------------------------
