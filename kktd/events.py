@@ -27,6 +27,7 @@ class Event(Enum):
     PRINTER_RESET = ("printer_reset", "WARN", None)
     PRINTER_STRANGE = ("printer_strange", "ERROR", "printer_strange")
     PRINTER_ACCEPTED = ("printer_accepted", "WARN", "printer_accepted")
+    CLOCK_OFF = ("printer_clock_off", "WARN", "printer_clock_off")
     CLOCK_SET = ("printer_clock_set", "WARN", "printer_clock_set")
     TABLE_WRITTEN = ("printer_table_written", "WARN", "printer_table_written")
     SHIFT_OPENED = ("shift_opened", "INFO", "shift_opened")

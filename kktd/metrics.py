@@ -42,6 +42,15 @@ class Drawer:
 
 
 @dataclass(frozen=True, slots=True)
+class PrinterGauges:
+    """One till's printer and its FN; None where it was not read."""
+
+    documents_left: int | None
+    expires_s: float | None  # Unix time
+    clock_drift_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Gauges:
     """What a scrape reads, all of one moment."""
 
@@ -62,6 +71,7 @@ class Gauges:
     heartbeat_age_s: float | None = None
     heartbeat_failures: int | None = None
     drawers: Mapping[str, Drawer] = field(default_factory=dict)
+    printers: Mapping[str, PrinterGauges] = field(default_factory=dict)  # by pos_id
     alerts: Mapping[str, bool] = field(default_factory=dict)  # by name: whether it is so now
 
 
@@ -208,6 +218,7 @@ class Metrics:
         seen = self._source()
         yield from self._till_gauges(seen)
         yield from self._drawer_gauges(seen)
+        yield from self._printer_gauges(seen)
         alerts = GaugeMetricFamily(
             "kkt_alert", "1 while the condition of that alert holds", labels=["pos_id", "alert"]
         )
@@ -304,6 +315,26 @@ class Metrics:
             if drawer.opened_at_s is not None:
                 age.add_metric([pos_id], max(0.0, seen.now_s - drawer.opened_at_s))
         yield from (recovered, cash, unsynced, age)
+
+    def _printer_gauges(self, seen: Gauges) -> Iterable[Metric]:
+        def family(name: str, text: str, read: Callable[[PrinterGauges], float | None]) -> Metric:
+            made = GaugeMetricFamily(name, text, labels=["pos_id"])
+            for pos_id, printer in seen.printers.items():
+                if (value := read(printer)) is not None:
+                    made.add_metric([pos_id], value)
+            return made
+
+        yield family(
+            "kkt_fn_documents_left", "Documents the FN still signs", lambda one: one.documents_left
+        )
+        yield family(
+            "kkt_fn_expires_timestamp_seconds", "End of the FN's keys", lambda one: one.expires_s
+        )
+        yield family(
+            "kkt_printer_clock_drift_seconds",
+            "The printer's clock before ours",
+            lambda one: one.clock_drift_s,
+        )
 
     def render(self) -> bytes:
         """The text of one scrape."""

@@ -56,6 +56,7 @@ def make_lanes(
             pos_ids=printer.pos_ids,
             wake=lambda: around.worker(worker_name(name)).wake(),
             sync_at=around.sync_at,
+            zone=settings.zone,
             status_read=around.status_read,
         )
 

@@ -36,6 +36,12 @@ SENTENCES: Final[Mapping[str, Pair]] = {
         "Another printer or FN answers, nothing is sent to it.",
     ),
     "printer_accepted": ("ККТ и её ФН приняты.", "The printer and its FN were accepted."),
+    "printer_clock_off": (
+        "Часы ККТ и кассы расходятся больше чем на 5 минут: закройте смену и выполните "
+        "kktctl printer clock set.",
+        "The printer's clock is over 5 minutes off: close the shift, then "
+        "kktctl printer clock set.",
+    ),
     "printer_clock_set": ("Часы ККТ установлены.", "The printer's clock was set."),
     "printer_table_written": (
         "Изменена настройка в таблицах ККТ.",

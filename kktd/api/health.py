@@ -63,7 +63,7 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
     """Only what this release really watches stands here."""
     circuit, buffer = seen.circuit, seen.reading.buffer
     reachable = circuit.state is CircuitState.CLOSED and seen.network is not NetworkMode.OFFLINE
-    status = seen.lane.status
+    status, life = seen.lane.status, seen.lane.fn_life
     return {
         "kkt_device": _printer(seen.lane, language),
         "printers": {one.name: _printer(one.health, language) for one in seen.lanes},
@@ -82,6 +82,9 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
         "circuit_breaker": circuit_json(circuit),
         "fn": {
             "serial": status.fn if status else None,
+            "documents_left": life.documents_left if life else None,
+            "expires": life.expires.isoformat() if life and life.expires else None,
+            "unsent_documents": life.unsent if life else None,
             "oldest_unsent": iso(seen.reading.oldest_registered_at_s),
         },
         "disk": {
@@ -131,6 +134,7 @@ def _printer(lane: LaneHealth, language: Language) -> dict[str, Any]:
         "shift_number": status.shift_number if status else None,
         "paper": status.paper if status else None,
         "stranger": asdict(lane.stranger) if lane.stranger else None,
+        "clock_drift_seconds": lane.clock_drift_s,
         "clock": f"{status.clock:%Y-%m-%dT%H:%M:%S}" if status and status.clock else None,
     }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from kktd.api.schemas import Body, ResolveBody
-from kktd.api.values import FN, MAX_NOTE, DocumentNumber, Identifier, text
+from kktd.api.values import FN, MAX_ID, MAX_NOTE, DocumentNumber, Identifier, text
 
 
 class RegisteredBody(ResolveBody):
@@ -27,3 +28,9 @@ class AcceptBody(Body):
     fn: Annotated[str, text(FN, 16, "16 digits are needed")]
     leave_unsent: bool = False
     accepted_by: Identifier | None = None  # the caller where it is left out
+
+
+class FieldBody(Body):
+    """The new value of a table's field, as text; a number in digits."""
+
+    value: Annotated[str, text(re.compile(r"[^\x00-\x1f]*"), MAX_ID, "not text")]

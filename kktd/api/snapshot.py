@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 
-from kktd.alerts.table import ALERTS, Facts
+from kktd.alerts.table import ALERTS, DAY_S, Facts
 from kktd.api.till import SyncView, Till
 from kktd.config import PrinterSettings, Settings
-from kktd.metrics import Drawer, Gauges
+from kktd.metrics import Drawer, Gauges, PrinterGauges
 from kktd.model.states import CircuitState, NetworkMode
 from kktd.odoo.link import LinkSeen
 from kktd.ofd.breaker import Circuit
@@ -27,6 +28,18 @@ class LaneSeen:
     pos_ids: tuple[str, ...]
     health: LaneHealth
     obstacle: str | None
+
+    @property
+    def fn_expires_s(self) -> float | None:
+        """Unix time of the end of its FN's keys, to the day."""
+        life = self.health.fn_life
+        if life is None or life.expires is None:
+            return None
+        return datetime.combine(life.expires, time(), UTC).timestamp()
+
+    @property
+    def documents_left(self) -> int | None:
+        return self.health.fn_life.documents_left if self.health.fn_life else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,10 @@ def as_gauges(seen: Snapshot) -> Gauges:
             pos_id: Drawer(shift.cash_kopecks, shift.opened_at_s, shift.unsynced)
             for pos_id, shift in seen.reading.shifts.items()
         },
+        printers={
+            pos_id: PrinterGauges(lane.documents_left, lane.fn_expires_s, lane.health.clock_drift_s)
+            for pos_id, lane in seen.tills.items()
+        },
         alerts={alert.name: alert.when(facts) for alert in ALERTS},
     )
 
@@ -179,6 +196,8 @@ def as_gauges(seen: Snapshot) -> Gauges:
 def as_facts(seen: Snapshot) -> Facts:
     """The same for the alerts."""
     shifts = [one.opened_at_s for one in seen.reading.shifts.values() if one.opened_at_s]
+    left = [one.documents_left for one in seen.lanes if one.documents_left is not None]
+    ends = [one.fn_expires_s for one in seen.lanes if one.fn_expires_s is not None]
     remedies = [lane.health.remedy for lane in seen.lanes if not lane.health.ready]
     return Facts(
         queued=seen.reading.buffer.queued,
@@ -195,6 +214,8 @@ def as_facts(seen: Snapshot) -> Facts:
         printer_remedy=min(remedies, key=lambda remedy: remedy == "paper", default=None),
         fn_ended=any(lane.health.fn_ended for lane in seen.lanes),
         shift_age_s=max((seen.now_s - opened_s for opened_s in shifts), default=0.0),
+        fn_documents_left=min(left, default=None),
+        fn_days_left=(min(ends) - seen.now_s) / DAY_S if ends else None,
         drift_s=seen.drift_s,
         mismatched=seen.mismatched,
         odoo_silent_s=seen.odoo.heartbeat_age_s if seen.odoo else None,

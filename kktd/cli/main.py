@@ -21,7 +21,9 @@ from kktd.cli.command import UNREACHABLE, WRONG_USE, Command, Context, Terminal,
 
 CONFIG: Final = Path("/etc/kktd/kktd.toml")
 SOCKET: Final = Path("/run/kktd/api.sock")
-NO_COMMANDS: Final = frozenset({"main", "client", "command", "port_discover", "port_probe"})
+NO_COMMANDS: Final = frozenset(
+    {"main", "client", "command", "port_discover", "port_probe", "printer_device"}
+)
 
 
 def find_commands() -> dict[str, Command]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from kktd.cli import port_discover, port_probe
+from kktd.cli import port_discover, port_probe, printer_device
 from kktd.cli.command import FINE, PROBLEM, Context, WrongUse, shown
+from kktd.cli.printer_device import path_of
 
 HELP: Final = ("ККТ: связь, замена, данные", "the printer: link, replacement, data")
 USE: Final = (
     "printer show | printer accept FN [--leave-unsent] | printer probe [--port URL]"
-    " (each with --printer NAME) | printer discover [--ask]"
+    f" | {printer_device.USE} (each with --printer NAME) | printer discover [--ask]"
 )
+OF_THE_DEVICE: Final = ("fn", "clock", "document", "register", "table")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("show", "accept", "probe", "discover"))
-    parser.add_argument("what", nargs="*", help="– | FN")
+    parser.add_argument("action", choices=("show", "accept", "probe", "discover", *OF_THE_DEVICE))
+    parser.add_argument("what", nargs="*", help="– | FN | …")
     parser.add_argument("--printer", metavar="NAME", help="[printers.NAME]")
     parser.add_argument("--port", metavar="URL", help="usb://, serial:///dev/ttyS0?baudrate=4800")
     parser.add_argument(
@@ -45,11 +46,13 @@ def run(context: Context) -> int:
             return _show(context)
         case "accept", [fn]:
             return _accept(context, fn)
+    if context.options.action in OF_THE_DEVICE:
+        return printer_device.run(context)
     raise WrongUse(USE)
 
 
 def _show(context: Context) -> int:
-    reply = context.client.ask("GET", _path(context, "/v1/printer"))
+    reply = context.client.ask("GET", path_of(context, "/v1/printer"))
     if not reply.fine:
         return context.terminal.refused(reply)
     terminal, seen, say = context.terminal, reply.body, context.terminal.text
@@ -78,7 +81,7 @@ def _show(context: Context) -> int:
 def _accept(context: Context, fn: str) -> int:
     """The person names the FN, as it stands on its label; the rest is what answers now."""
     terminal = context.terminal
-    reply = context.client.ask("GET", _path(context, "/v1/printer"))
+    reply = context.client.ask("GET", path_of(context, "/v1/printer"))
     if not reply.fine:
         return terminal.refused(reply)
     serial = (reply.body["stranger"] or {}).get("serial", "?")
@@ -89,7 +92,7 @@ def _accept(context: Context, fn: str) -> int:
     }
     if context.options.by:
         asked["accepted_by"] = context.options.by
-    done = context.client.ask("POST", _path(context, "/v1/printer/accept"), asked)
+    done = context.client.ask("POST", path_of(context, "/v1/printer/accept"), asked)
     if not done.fine:
         return terminal.refused(done)
     terminal.data(done.body)
@@ -98,11 +101,6 @@ def _accept(context: Context, fn: str) -> int:
         "accepted, sell something to try it: kktctl status",
     )
     return FINE
-
-
-def _path(context: Context, path: str) -> str:
-    name = context.options.printer
-    return path if name is None else f"{path}?{urlencode({'printer': name})}"
 
 
 def _device(device: dict[str, str] | None) -> str:

@@ -102,6 +102,14 @@ REMEDIES: Final = {
         "Пароль ККТ в настройках неверен: вызовите инженера.",
         "The printer's password in the settings is wrong: call an engineer.",
     ),
+    "password_hidden": Remedy(
+        "Пароли ККТ касса не показывает и не меняет.",
+        "The till neither shows nor changes the printer's passwords.",
+    ),
+    "close_shift_first": Remedy(
+        "Часы ККТ ставят при закрытой смене: закройте её (Z-отчёт).",
+        "The clock is set while the shift is closed: close it (Z-report).",
+    ),
     "setup": Remedy(
         "Настройка ККТ не подходит: вызовите инженера.",
         "The printer's settings do not fit: call an engineer.",

@@ -15,7 +15,7 @@ from kktd.errors import PrinterError
 from kktd.model.fiscal import ShiftReport
 from kktd.model.money import rubles
 from kktd.model.states import IN_FN, FiscalState, OperationState
-from kktd.store.operations import Operation, OperationKind
+from kktd.store.operations import Operation, OperationKind, Request
 from kktd.store.receipts import StoredReceipt
 from kktd.store.sessions import ShiftSums
 
@@ -162,6 +162,16 @@ def report_result(
             "total_refunds": rubles(totals.refunds),
         }
     return result
+
+
+def device_result(asked: Request, report: ShiftReport | Ran) -> dict[str, Any]:
+    """What is told of an operation that neither moves money nor prints totals."""
+    if asked.kind is OperationKind.SET_CLOCK and report.issued_at is not None:
+        return {"clock": f"{report.issued_at:%Y-%m-%dT%H:%M:%S}"}
+    if asked.cell is not None:
+        cell = asked.cell
+        return {"table": cell.table, "row": cell.row, "field": cell.field, "value": asked.value}
+    return {"datetime": minutes(report.issued_at)}
 
 
 def minutes(local: datetime | None) -> str | None:

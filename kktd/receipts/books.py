@@ -22,6 +22,7 @@ from kktd.receipts.answers import (
     Answer,
     Ran,
     SyncAt,
+    device_result,
     minutes,
     operation_answer,
     problem_of,
@@ -31,7 +32,7 @@ from kktd.receipts.answers import (
 from kktd.receipts.desk import queue_place
 from kktd.store import journal, keys, operations, receipts, sessions
 from kktd.store.connection import Db
-from kktd.store.operations import Operation, OperationKind, Request
+from kktd.store.operations import DEVICE_KINDS, Operation, OperationKind, Request
 from kktd.store.receipts import Intent, StoredReceipt
 from kktd.store.store import Store
 
@@ -273,9 +274,9 @@ class Books:
 
         def work(db: Db) -> Answer:
             now_s, asked = self._now_s(), operation.request
-            if asked.kind is OperationKind.DRAWER:
-                result: dict[str, Any] = {"datetime": minutes(report.issued_at)}
-                facts: dict[str, Any] = {"shift": report.shift}
+            if asked.kind in DEVICE_KINDS:
+                result: dict[str, Any] = device_result(asked, report)
+                facts: dict[str, Any] = {"shift": report.shift, "user": asked.user, **result}
             elif asked.amount is not None:
                 result, facts = self._book_cash(db, operation, report, now_s)
             else:

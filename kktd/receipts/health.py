@@ -14,6 +14,7 @@ from kktd.model.device import FnLife
 from kktd.model.fiscal import FiscalDocument
 from kktd.printers.base import FiscalPrinter, Paper, PrinterIdentity, PrinterStatus
 from kktd.receipts.answers import problem_of
+from kktd.receipts.clock_check import ClockCheck
 from kktd.receipts.identity import Identity
 from kktd.store.devices import Device
 
@@ -40,6 +41,7 @@ class LaneHealth:
     fn_ended: str | None = None
     status_at_s: float = 0.0  # wall clock of `status`
     fn_life: FnLife | None = None
+    clock_drift_s: float | None = None  # its clock before ours
     stranger: Device | None = None  # answers, and is not the one that was accepted
 
 
@@ -51,10 +53,12 @@ class PrinterWatch:
         printer: FiscalPrinter,
         clock: Clock,
         identity: Identity,
+        clock_check: ClockCheck,
         status_read: Callable[[PrinterStatus], None] = lambda _: None,
     ) -> None:
         """`status_read` is told of every reading."""
         self._identity = identity
+        self._clock_check = clock_check
         self._status_read = status_read
         self._printer = printer
         self._clock = clock
@@ -71,10 +75,12 @@ class PrinterWatch:
             self.health = replace(self.health, stranger=self._identity.stranger)
         if self._fn_read != status.fn:
             self._fn_read = status.fn
-            self.health = replace(self.health, fn_ended=None)
+            self.health = replace(self.health, fn_ended=None, fn_life=None)
+            self.fn_read_at_s = -1e9
         self.read_at_s = self._clock.monotonic_s()
         self._status_read(status)
-        self.health = replace(self.health, status=status, status_at_s=self._clock.wall_s())
+        drift_s, at_s = self._clock_check.note(status), self._clock.wall_s()
+        self.health = replace(self.health, status=status, status_at_s=at_s, clock_drift_s=drift_s)
         return status
 
     def status(self) -> PrinterStatus:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from kktd.clock import Clock
@@ -17,6 +18,7 @@ from kktd.model.states import FiscalState, OperationState
 from kktd.printers.base import FiscalPrinter, Paper, PrinterStatus, Shift
 from kktd.receipts.answers import SyncAt, never, operation_answer
 from kktd.receipts.books import Books, intent_from, mark_of
+from kktd.receipts.clock_check import ClockCheck
 from kktd.receipts.doubts import Doubts
 from kktd.receipts.handover import Handover
 from kktd.receipts.health import LaneHealth, PrinterWatch
@@ -76,9 +78,13 @@ class Lane:
         pos_ids: tuple[str, ...] = (),
         wake: Callable[[], None] = lambda: None,
         sync_at: SyncAt = never,
+        zone: tzinfo = UTC,
         status_read: Callable[[PrinterStatus], None] = lambda _: None,
     ) -> None:
-        """`pos_ids` are the tills it prints for; `wake` lets its worker look again at once."""
+        """`pos_ids` are the tills it prints for; `wake` lets its worker look again at once.
+
+        `zone`: in which the printer shows its time.
+        """
         self.name, self.pos_ids, self.wake = name, pos_ids, wake
         self._printer = printer
         self._store = store
@@ -88,7 +94,9 @@ class Lane:
         self.handover = Handover()  # the desk's too
         self.identity = Identity(store, clock, name)
         self.inquiries = Inquiries(clock)
-        self._watch = PrinterWatch(printer, clock, self.identity, status_read)
+        self._watch = PrinterWatch(
+            printer, clock, self.identity, ClockCheck(store, clock, zone, name), status_read
+        )
         self._saga = Saga(printer, self._watch, self._books, clock, waiters, registered)
         self._operations = Operations(
             printer, self._watch, self._books, store, clock, waiters, offline

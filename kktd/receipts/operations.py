@@ -115,7 +115,9 @@ class Operations:
             return
         if status.shift not in rule.shifts:
             code = "SHIFT_CLOSED" if status.shift is Shift.CLOSED else "SHIFT_OPEN"
-            problem = {"remedy": code.lower(), "shift_number": status.shift_number}
+            setting = operation.kind is OperationKind.SET_CLOCK
+            remedy = "close_shift_first" if setting else code.lower()
+            problem = {"remedy": remedy, "shift_number": status.shift_number}
             self._refuse(operation, accepted, code, problem)
             return
         self._books.begin_operation(operation, intent_from(status, None), counters)
@@ -134,7 +136,7 @@ class Operations:
     def _act(self, operation: Operation, status: PrinterStatus) -> None:
         """The intent is on disk: ask the device, and store what it did."""
         try:
-            report = self._ask(operation)
+            report = self._ask(operation, status)
         except InDoubt as error:
             log.event(Event.SHIFT_OPERATION_IN_DOUBT, kind=operation.kind, error=str(error))
             self._books.lose_operation(operation)  # the caller waits on: the device is asked
@@ -147,7 +149,7 @@ class Operations:
         ran = report or Ran(status.fn, status.shift_number, status.clock)
         self._finish(operation, OperationState.SENT, ran)
 
-    def _ask(self, operation: Operation) -> ShiftReport | None:
+    def _ask(self, operation: Operation, status: PrinterStatus) -> ShiftReport | Ran | None:
         printer, by, asked = self._printer, self._within(), operation.request
         match asked.kind, asked.cashier, asked.amount:
             case OperationKind.SHIFT_OPEN, cashier, _ if cashier is not None:
@@ -163,7 +165,8 @@ class Operations:
             case OperationKind.DRAWER, _, _:
                 printer.open_drawer(by)
             case OperationKind.SET_CLOCK, _, _ if asked.utc_offset_s is not None:
-                printer.set_clock(self._local(asked.utc_offset_s), by)
+                shown = printer.set_clock(self._local(asked.utc_offset_s), by)
+                return Ran(status.fn, status.shift_number, shown)
             case OperationKind.WRITE_TABLE, _, _ if asked.cell and asked.value is not None:
                 printer.write_field(asked.cell, asked.value, by)
             case _:

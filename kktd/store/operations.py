@@ -29,6 +29,12 @@ class OperationKind(StrEnum):
     WRITE_TABLE = "write_table"
 
 
+# Of the device alone: no money moves and no totals are printed.
+DEVICE_KINDS: Final = frozenset(
+    {OperationKind.DRAWER, OperationKind.SET_CLOCK, OperationKind.WRITE_TABLE}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What was asked.  `amount` in kopecks and `reason` belong to cash movements.
@@ -43,6 +49,7 @@ class Request:
     utc_offset_s: int | None = None
     cell: Cell | None = None
     value: str | None = None
+    user: str | None = None  # whose wish it is, where no cashier stands for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ def accept(
         "utc_offset_s": asked.utc_offset_s,
         "cell": asked.cell and asdict(asked.cell),
         "value": asked.value,
+        "user": asked.user,
     }
     known = {name: value for name, value in service.items() if value is not None}
     request = json.dumps({"cashier": cashier, "reason": asked.reason, **known}, ensure_ascii=False)
@@ -208,7 +216,14 @@ def _from_row(row: tuple[Any, ...]) -> Operation:
         id=row[0],
         pos_id=row[1],
         request=Request(
-            OperationKind(row[2]), cashier, row[3], asked["reason"], offset_s, cell, value
+            OperationKind(row[2]),
+            cashier,
+            row[3],
+            asked["reason"],
+            offset_s,
+            cell,
+            value,
+            asked.get("user"),
         ),
         state=OperationState(row[5]),
         result=json.loads(row[6]) if row[6] else None,

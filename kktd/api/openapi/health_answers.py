@@ -63,6 +63,7 @@ class PrinterPart(TypedDict):
     shift_number: Count | None
     paper: Paper | None
     stranger: dict[str, str] | None
+    clock_drift_seconds: float | None
     clock: str | None
 
 
@@ -88,6 +89,9 @@ class BufferPart(TypedDict):
 
 class FnPart(TypedDict):
     serial: str | None
+    documents_left: Count | None
+    expires: str | None
+    unsent_documents: Count | None
     oldest_unsent: Instant | None
 
 

@@ -166,7 +166,7 @@ def _encoded(shape: FieldShape, value: str) -> bytes:
 
 def _check_open(cell: Cell) -> None:
     if (cell.table, cell.field) in SECRETS:
-        raise Refused("passwords are not shown", device_code=None, remedy="setup")
+        raise Refused("passwords are not shown", device_code=None, remedy="password_hidden")
 
 
 def money_register(session: Session, number: int, by: Deadline) -> int:

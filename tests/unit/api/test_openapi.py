@@ -63,7 +63,7 @@ def test_a_key_is_wanted_exactly_where_it_is_said(bench: ApiBench) -> None:
     bodies: dict[str, object] = {"/v1/pair": {"code": "00000000"}}
     for route in ROUTES:
         if route.is_on(Listener.LAN) and route.method != "GET":
-            path = route.path.format(receipt_id="r", dlq_id="d")
+            path = route.path.format(receipt_id="r", dlq_id="d", table=1, row=1, field=1)
             body = bodies.get(path, dict(next(iter(CALLS[route.handler].examples))))
             reply = bench.lan(route.method, path, body, token=bench.token(Role.ADMIN))
             wanted = CALLS[route.handler].key is Key.WANTED
