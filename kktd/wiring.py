@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from kktd.alerts.channels import Alertmanager, Poster, Webhook
 from kktd.alerts.outbox import Channel
-from kktd.clock import Clock, HlcStamp, HybridClock
+from kktd.clock import Clock, Deadline, HlcStamp, HybridClock
 from kktd.config import PrinterSettings, Settings
 from kktd.network.prober import ProbeRules
 from kktd.odoo.client import Odoo, OdooClient
@@ -29,9 +29,11 @@ from kktd.store.store import Store
 
 if TYPE_CHECKING:
     from kktd.api.server import Bound
+    from kktd.ofd.probe import Report
     from kktd.ofd.rest import RestChannel
 
 DAY_S: Final = 86_400
+PROBE_MS: Final = 20_000  # less than kktctl waits
 # FastAPI, uvicorn and requests are most of a start: they load while the database is checked.
 LOADED_BESIDE: Final = ("kktd.api.app", "kktd.api.listeners", "kktd.ofd.rest")
 
@@ -67,6 +69,21 @@ def listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
     from kktd.api.listeners import open_listeners
 
     return open_listeners(settings, clock)
+
+
+def probe_ofd(settings: Settings, clock: Clock) -> Report:
+    """A test of the ОФД by hand; blocks for PROBE_MS at most."""
+    from kktd.ofd.probe import Probe
+
+    ofd = settings.ofd
+    by = Deadline.after_ms(clock, PROBE_MS)
+    return Probe(
+        ofd.url,
+        lambda: Path(ofd.token_file).read_text(encoding="utf-8"),
+        ofd.ca_file or None,
+        clock,
+        by,
+    ).run()
 
 
 def shared_lock(settings: Settings, clock: Clock) -> SharedLock:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kktd.clock import Clock
 from kktd.config import Settings
-from kktd.errors import NotNow
+from kktd.errors import NoNetwork, NotNow
 from kktd.metrics import Metrics
 from kktd.model.states import NetworkMode
 from kktd.odoo.link import LinkSeen
@@ -17,6 +17,9 @@ from kktd.ofd.breaker import Circuit
 from kktd.receipts.desk import Desk
 from kktd.receipts.lanes import Lanes
 from kktd.store.store import Store
+
+if TYPE_CHECKING:
+    from kktd.ofd.probe import Report
 from kktd.upkeep.disk import Disk
 
 
@@ -57,6 +60,10 @@ def _no_workers() -> Mapping[str, bool]:
     return {}
 
 
+def _no_ofd() -> Report:
+    raise NoNetwork("this till knows no ОФД")
+
+
 @dataclass(frozen=True, slots=True)
 class Till:
     """Callables are read on every use: a reload or a worker may replace what they return."""
@@ -78,6 +85,7 @@ class Till:
     odoo: Callable[[], LinkSeen] | None = None  # None: this till has no Odoo
     questions: Questions | None = None
     test_alert: Callable[[], None] = field(default=lambda: None)
+    probe_ofd: Callable[[], Report] = field(default=_no_ofd)
     refresh_catalogue: Callable[[], None] = field(default=lambda: None)
     disk: Callable[[], Disk] = field(default=Disk)
     bar: Callable[[], NotNow | None] = field(default=lambda: None)  # of the whole box (Desk)

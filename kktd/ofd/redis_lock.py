@@ -1,18 +1,16 @@
 """The sync lock that daemons with one `pos_id` share through a Redis (contract 2.12, §5.6).
 
-Key `sync:<pos_id>`, value `<owner> <lock_id> <held_by>`, a TTL that is renewed.  Redis is asked
-by a thread of its own, since nothing else bounds the resolver; when it does not answer in time, the
-lease alone holds and it is left in peace for a while.
+Key `sync:<pos_id>`, value `<owner> <lock_id> <held_by>`, a TTL that is renewed.  When Redis
+does not answer in time, the lease alone holds and it is left in peace for a while.
 """
 
 from __future__ import annotations
 
-import queue
 import socket
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import redis
 from redis.backoff import NoBackoff
@@ -22,6 +20,7 @@ from kktd import log
 from kktd.clock import Clock
 from kktd.errors import LeaseHeld
 from kktd.events import Event
+from kktd.ofd.within import within
 from kktd.store.leases import Lease
 
 AWAY_S: Final = 30.0  # between two tries of a Redis that is away
@@ -85,21 +84,13 @@ class RedisLock:
         until_s = self._away_until_s
         if until_s is not None and self._clock.monotonic_s() < until_s:
             return None
-        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-        def ask() -> None:
-            try:
-                answer.put(self._connected().eval(script, 1, lease.name, self._owner, *facts))
-            except _FAILURES as error:
-                answer.put(error)
-
-        threading.Thread(target=ask, name="redis", daemon=True).start()
         try:
-            found = answer.get(timeout=self._timeout_s)
-        except queue.Empty:
-            found = TimeoutError("no answer in time")
-        if isinstance(found, Exception):
-            self._note_away(found)
+            found: object = within(
+                self._timeout_s,
+                lambda: self._connected().eval(script, 1, lease.name, self._owner, *facts),
+            )
+        except _FAILURES as error:
+            self._note_away(error)
             return None
         self._note_back()
         return found

@@ -30,7 +30,9 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.ofd.channel": (2, "ofd"),
     "kktd.ofd.body": (2, "ofd"),
     "kktd.ofd.http": (2, "ofd"),
+    "kktd.ofd.probe": (2, "ofd"),
     "kktd.ofd.rest": (2, "ofd"),
+    "kktd.ofd.within": (2, "ofd"),
     "kktd.ofd.device": (2, "ofd"),
     "kktd.odoo.client": (2, "ofd"),  # the same sorts of failure, the same HTTP
     "kktd.receipts": (3, "work"),

@@ -27,6 +27,7 @@ BROAD_HANDLERS = {
     "kktd/api/gate.py",
     "kktd/api/server.py",
     "kktd/ofd/http.py",
+    "kktd/ofd/within.py",
     "kktd/store/writer.py",
 }
 # Codes that several classes share, because the caller does the same in each case.

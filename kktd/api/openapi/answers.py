@@ -24,6 +24,7 @@ from kktd.api.openapi.fields import (
 from kktd.model.marking import MarkVerdict
 from kktd.model.receipt import PaymentMethod, VatRate
 from kktd.model.states import CircuitState, Delivery, FiscalState, NetworkMode
+from kktd.ofd.probe import Verdict
 from kktd.store.tokens import Role
 
 # ---- receipts -----------------------------------------------------------------------------------
@@ -311,6 +312,24 @@ class PairingCode(Closed):
     expires_at: Instant
     expires_in_seconds: Count
     ca_sha256: str | None
+
+
+class OfdStage(Closed):
+    stage: Literal["name", "connection", "tls", "answer", "key"]
+    ok: bool
+    duration_ms: Count
+    found: str
+
+
+class OfdProbed(Closed):
+    """Where the way to the ОФД ends; `status` of its last answer."""
+
+    host: str
+    verdict: Verdict
+    stages: list[OfdStage]
+    status: int | None
+    retry_after: str | None
+    message: Message
 
 
 class AlertTested(Closed):

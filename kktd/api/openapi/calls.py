@@ -18,6 +18,7 @@ from kktd.api import (
     logs,
     maintenance,
     metrics,
+    ofd,
     operations,
     pairing,
     products,
@@ -254,6 +255,11 @@ CALLS: Final[Mapping[Handler, Said]] = {
     ),
     metrics.show: Said("Prometheus.", {200: (Text("text/plain"),)}),
     describe.show: Said("This document.", {200: (dict[str, Any],)}),
+    ofd.probe: bodiless(
+        "A direct test of the ОФД, stage by stage; no receipt is touched.",
+        {200: (said.OfdProbed,)},
+        key=Key.UNUSED,
+    ),
     alerts.test: bodiless(
         "Every channel gets an alert that means nothing.",
         {202: (said.AlertTested,)},
