@@ -110,6 +110,9 @@ class FiscalPrinter(Protocol):
     def open_drawer(self, by: Deadline) -> None:
         """Pulse the drawer; prints and counts nothing.  Whether one is connected nobody knows."""
 
+    def cut_paper(self, by: Deadline) -> None:
+        """Cut what hangs out; documents are cut by themselves."""
+
     def continue_print(self, by: Deadline) -> None:
         """Finish the paper of the document that was interrupted; registers nothing."""
 

@@ -33,6 +33,7 @@ SET_DATE: Final = Command("set date", b"\x22", 3_000, False, False, 2, "[SHTRIH]
 CONFIRM_DATE: Final = Command("confirm date", b"\x23", 3_000, False, False, 2, "[SHTRIH] 23h")
 TABLE_SHAPE: Final = Command("table structure", b"\x2d", 3_000, False, True, 45, "[SHTRIH] 2Dh")
 FIELD_SHAPE: Final = Command("field structure", b"\x2e", 3_000, False, True, 44, "[SHTRIH] 2Eh")
+CUT: Final = Command("cut", b"\x25", 10_000, False, False, 3, "[SHTRIH] 25h")
 OPEN_DRAWER: Final = Command("open drawer", b"\x28", 10_000, False, False, 3, "[SHTRIH] 28h")
 X_REPORT: Final = Command("X-report", b"\x40", 30_000, False, False, 3, "[SHTRIH] 40h")
 CLOSE_SHIFT: Final = Command("close shift", b"\x41", 65_000, True, False, 3, "[SHTRIH] 41h")
@@ -105,6 +106,7 @@ COMMANDS: Final = (
     CONFIRM_DATE,
     TABLE_SHAPE,
     FIELD_SHAPE,
+    CUT,
     OPEN_DRAWER,
     X_REPORT,
     CLOSE_SHIFT,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from kktd.clock import Deadline
 from kktd.model.device import Cell, FieldShape, FnLife, TableShape
 from kktd.model.money import Kopecks
 from kktd.printers.shtrih import service
 from kktd.printers.shtrih.archive import Archive
+from kktd.printers.shtrih.commands import CUT
 from kktd.printers.shtrih.session import Session
 from kktd.printers.shtrih.verdicts import translated
+
+WHOLE: Final = b"\0"  # [SHTRIH] 25h: 1 leaves a bridge
 
 
 class DeviceCalls:
@@ -26,6 +30,10 @@ class DeviceCalls:
     def set_clock(self, moment: datetime, by: Deadline) -> datetime:
         with translated():
             return service.set_clock(self._session, self._archive, moment, by)
+
+    def cut_paper(self, by: Deadline) -> None:
+        with translated():
+            self._session.call(CUT, by, WHOLE)
 
     def table(self, number: int, by: Deadline) -> TableShape:
         with translated():
