@@ -47,15 +47,19 @@ def remove_observer(observer: Observer) -> None:
         _observers.remove(observer)
 
 
-def event(what: Event, *, level: str | None = None, **facts: object) -> None:
+def event(
+    what: Event, *, level: str | None = None, till: str | None = None, **facts: object
+) -> None:
     """Write one line.  Facts are JSON values; secrets and customers' contacts are left out.
 
+    `till` is the pos_id for those who count: the lines of §5.6 have no place for it.
     Never raises for a stream that is full or gone: a sale does not fail for want of a log.
     """
     with contextlib.suppress(OSError, ValueError):
         structlog.get_logger().msg(what.log_name, level=level or what.level, **facts)
+    seen = facts if till is None else {"pos_id": till, **facts}
     for observer in tuple(_observers):
-        observer(what, facts)
+        observer(what, seen)
 
 
 class _LibraryHandler(logging.Handler):

@@ -301,7 +301,7 @@ class Delivery:
         facts: dict[str, object] = {"receipt_id": stored.id}
         if circuit is CircuitState.HALF_OPEN:
             facts["is_probe"] = True
-        log.event(Event.OFD_SEND_START, level=None, **facts)
+        log.event(Event.OFD_SEND_START, level=None, till=stored.receipt.pos_id, **facts)
         began_s = self._clock.monotonic_s()
         try:
             delivered = self._channel.send(stored.receipt, stored.document, self._deadline())

@@ -80,6 +80,7 @@ class Ledger:
         result = self._store.write(work)
         log.event(
             Event.RECEIPT_SYNCED,
+            till=stored.receipt.pos_id,
             receipt_id=stored.id,
             total_duration_ms=max(0, round((wall_s - stored.created_at_s) * 1000)),
             hlc_server_time=server_time_s,
@@ -122,6 +123,7 @@ class Ledger:
             self._pace.forget(stored.id)
             log.event(
                 Event.RECEIPT_FAILED,
+                till=stored.receipt.pos_id,
                 receipt_id=stored.id,
                 reason=reason,
                 retry_attempts=counted,

@@ -224,7 +224,7 @@ class Desk:
             return cancelled
 
         cancelled = self._store.write(work)
-        log.event(Event.RECEIPT_CANCELLED, receipt_id=receipt_id)
+        log.event(Event.RECEIPT_CANCELLED, till=cancelled.receipt.pos_id, receipt_id=receipt_id)
         self._waiters.publish(receipt_id, receipt_answer(cancelled, None))
         return cancelled
 

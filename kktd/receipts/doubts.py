@@ -69,7 +69,13 @@ class Doubts:
         answer = self._books.confirm(
             stored, FiscalState.IN_DOUBT, document, printed=True, user=by.user, note=by.note
         )
-        log.event(Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=document.fd, user=by.user)
+        log.event(
+            Event.KKT_DOUBT_SETTLED,
+            till=stored.receipt.pos_id,
+            receipt_id=stored.id,
+            fd=document.fd,
+            user=by.user,
+        )
         self._waiters.publish(stored.id, answer)
         self._registered()
         return self._again(receipt_id)
@@ -80,7 +86,13 @@ class Doubts:
         answer = self._books.give_back(
             stored, FiscalState.IN_DOUBT, None, hold=True, user=by.user, note=by.note
         )
-        log.event(Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=None, user=by.user)
+        log.event(
+            Event.KKT_DOUBT_SETTLED,
+            till=stored.receipt.pos_id,
+            receipt_id=stored.id,
+            fd=None,
+            user=by.user,
+        )
         self._waiters.publish(stored.id, answer)
         return self._again(receipt_id)
 

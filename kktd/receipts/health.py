@@ -10,7 +10,7 @@ from kktd import log
 from kktd.clock import Clock, Deadline
 from kktd.errors import PrinterError, Unreachable
 from kktd.events import Event
-from kktd.model.device import FnLife
+from kktd.model.device import FIRST_PRINTER, FnLife
 from kktd.model.fiscal import FiscalDocument
 from kktd.printers.base import FiscalPrinter, Paper, PrinterIdentity, PrinterStatus
 from kktd.receipts.answers import problem_of
@@ -55,8 +55,10 @@ class PrinterWatch:
         identity: Identity,
         clock_check: ClockCheck,
         status_read: Callable[[PrinterStatus], None] = lambda _: None,
+        name: str = FIRST_PRINTER,
     ) -> None:
         """`status_read` is told of every reading."""
+        self._name = name
         self._identity = identity
         self._clock_check = clock_check
         self._status_read = status_read
@@ -127,7 +129,8 @@ class PrinterWatch:
         problem = problem_of(error)
         if self.health.ready or self.health.remedy != problem["remedy"]:
             away = isinstance(error, Unreachable)
-            log.event(Event.PRINTER_LOST if away else Event.KKT_NOT_READY, facts=problem)
+            what = Event.PRINTER_LOST if away else Event.KKT_NOT_READY
+            log.event(what, printer=self._name, facts=problem)
         self.blocked(problem["remedy"], problem["device_code"])
         return problem
 
@@ -143,6 +146,7 @@ class PrinterWatch:
         )
         log.event(
             Event.PRINTER_CONNECTED,
+            printer=self._name,
             model=identity.model,
             serial=identity.serial,
             fn=identity.fn,

@@ -95,7 +95,7 @@ class Lane:
         self.identity = Identity(store, clock, name)
         self.inquiries = Inquiries(clock)
         self._watch = PrinterWatch(
-            printer, clock, self.identity, ClockCheck(store, clock, zone, name), status_read
+            printer, clock, self.identity, ClockCheck(store, clock, zone, name), status_read, name
         )
         self._saga = Saga(printer, self._watch, self._books, clock, waiters, registered)
         self._operations = Operations(

@@ -65,11 +65,21 @@ class Saga:
                 stored.receipt, intent.mark, self._within(_register_ms(stored.receipt))
             )
         except InDoubt as error:
-            log.event(Event.KKT_IN_DOUBT, receipt_id=stored.id, error=str(error))
+            log.event(
+                Event.KKT_IN_DOUBT,
+                till=stored.receipt.pos_id,
+                receipt_id=stored.id,
+                error=str(error),
+            )
             self._books.lose(stored)  # the caller waits on: the next step asks the FN
             return
         except Refused as error:
-            log.event(Event.KKT_PRINT_REFUSED, receipt_id=stored.id, facts=problem_of(error))
+            log.event(
+                Event.KKT_PRINT_REFUSED,
+                till=stored.receipt.pos_id,
+                receipt_id=stored.id,
+                facts=problem_of(error),
+            )
             self._watch.note_refusal(problem_of(error)["remedy"])
             self._tell(stored, self._books.refuse(stored, error))
             return
@@ -85,6 +95,7 @@ class Saga:
         )
         log.event(
             Event.KKT_PRINT_SUCCESS,
+            till=stored.receipt.pos_id,
             receipt_id=stored.id,
             duration_ms=round((self._clock.monotonic_s() - started_s) * 1000),
         )
@@ -93,7 +104,12 @@ class Saga:
     def declare_doubt(self, printing: list[StoredReceipt]) -> None:
         """Between steps nothing prints: the outcome of one still `printing` was not stored."""
         for stored in printing:
-            log.event(Event.KKT_IN_DOUBT, receipt_id=stored.id, error="the outcome was not stored")
+            log.event(
+                Event.KKT_IN_DOUBT,
+                till=stored.receipt.pos_id,
+                receipt_id=stored.id,
+                error="the outcome was not stored",
+            )
             self._books.lose(stored)
 
     def settle(self, stored: StoredReceipt) -> float:
@@ -101,12 +117,22 @@ class Saga:
         match self._verdict(stored):
             case Registered(document):
                 answer = self._books.confirm(stored, FiscalState.IN_DOUBT, document, printed=False)
-                log.event(Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=document.fd)
+                log.event(
+                    Event.KKT_DOUBT_SETTLED,
+                    till=stored.receipt.pos_id,
+                    receipt_id=stored.id,
+                    fd=document.fd,
+                )
                 self._registered()
             case Absent():
                 # Its caller waits on: it prints in the next step, if it is not too old by now.
                 self._books.give_back(stored, FiscalState.IN_DOUBT, None)
-                log.event(Event.KKT_DOUBT_SETTLED, receipt_id=stored.id, fd=None)
+                log.event(
+                    Event.KKT_DOUBT_SETTLED,
+                    till=stored.receipt.pos_id,
+                    receipt_id=stored.id,
+                    fd=None,
+                )
                 return 0.0
             case AskPerson(remedy, facts):
                 if stored.problem != {"remedy": remedy, **facts}:
@@ -159,7 +185,12 @@ class Saga:
                 self._printer.print_copy(self._within(STATUS_MS))
                 printed = True
             except Refused as error:
-                log.event(Event.KKT_PRINT_REFUSED, receipt_id=stored.id, facts=problem_of(error))
+                log.event(
+                    Event.KKT_PRINT_REFUSED,
+                    till=stored.receipt.pos_id,
+                    receipt_id=stored.id,
+                    facts=problem_of(error),
+                )
         self._books.drop_copy(stored, printed=printed)
         body = {"receipt_id": stored.id, "copied": printed}
         if printed:

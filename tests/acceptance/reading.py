@@ -17,15 +17,20 @@ def ids(answers: Sequence[Answer]) -> list[str]:
     return [str(answer.body["receipt_id"]) for answer in answers]
 
 
-def assert_all_delivered_once(shop: Shop, sold: Sequence[str]) -> None:
-    """The FN, the store and the ОФД hold the same receipts, one to one, in the FN's order."""
+def assert_all_delivered_once(shop: Shop, sold: Sequence[str], printer: int = 0) -> None:
+    """The FN, the store and the ОФД hold the same receipts, one to one, in the FN's order.
+
+    `sold` is everything of one printer, counted from 0.
+    """
     stored = [shop.stored(one) for one in sold]
     assert [one.delivery for one in stored] == [Delivery.SYNCED] * len(sold)
     documents = [one.document.fd for one in stored if one.document]
     assert documents == sorted(documents)
     assert len(set(documents)) == len(sold)
-    assert [document["fd"] for document in shop.fn_receipts()] == documents
-    assert list(shop.ofd.stored.values()) == documents
+    assert [document["fd"] for document in shop.fn_receipts(printer)] == documents
+    fns = {one.document.fn for one in stored if one.document}
+    assert len(fns) == 1
+    assert shop.ofd.documents_of(*fns) == documents
 
 
 def alerts(shop: Shop) -> list[tuple[str, str]]:

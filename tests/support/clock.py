@@ -35,6 +35,12 @@ class VirtualClock:
     def advance_to(self, monotonic_s: float) -> None:
         self.advance(monotonic_s - self._monotonic_s)
 
+    def go_back_to(self, monotonic_s: float) -> None:
+        """For what runs beside the work that has just been done, in the same seconds."""
+        seconds = self._monotonic_s - monotonic_s
+        self._wall_s -= seconds
+        self._monotonic_s -= seconds
+
     def jump_wall(self, seconds: float) -> None:
         """Somebody set the wall clock; intervals do not notice."""
         self._wall_s += seconds

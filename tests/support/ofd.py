@@ -57,6 +57,7 @@ class VirtualOfd:
         self.crashes_on: set[str] = set()
         self.garbles: set[str] = set()
         self.stored: dict[str, int] = {}  # key to FD, in order of arrival
+        self._keys: dict[tuple[str, int], str] = {}  # by FN and FD
         self.sends: list[tuple[float, str]] = []
         self.pings: list[float] = []
         self.closed = False
@@ -86,9 +87,14 @@ class VirtualOfd:
     def close(self) -> None:
         self.closed = True
 
+    def documents_of(self, fn: str) -> list[int]:
+        """In order of arrival."""
+        return [fd for of_fn, fd in self._keys if of_fn == fn]
+
     def _keep(self, receipt: Receipt, document: FiscalDocument) -> None:
         assert self.stored.setdefault(receipt.id, document.fd) == document.fd
-        assert list(self.stored.values()).count(document.fd) == 1, "two keys, one document"
+        key = self._keys.setdefault((document.fn, document.fd), receipt.id)
+        assert key == receipt.id, "two keys, one document"
 
     def _break(self, by: Deadline, keep: Callable[[], None]) -> None:
         match self.outage:

@@ -1,7 +1,8 @@
 """The daemon's own parts under one virtual clock: every worker, the API's answers, no thread.
 
-Only what the till is connected to is simulated: the registrar, the ОФД, time and chance.  A trading
-day takes a second and a seed replays it.
+Only what the till is connected to is simulated: registrars, the ОФД, time and chance.  A trading
+day takes a second and a seed replays it.  Several lanes run beside one another: each works in its
+own time, and what it did is answered when the clock of the shop has come there.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from kktd.config import PrinterSettings
 from kktd.metrics import Metrics
 from kktd.model.receipt import Receipt
 from kktd.printers.shtrih.driver import ShtrihPrinter
+from kktd.printing import is_lane
 from kktd.receipts.answers import Answer, Ticket
 from kktd.settings_file import parse
 from kktd.store import receipts
@@ -48,10 +50,11 @@ from tests.support.till import POS_ID, digest
 OPENING: Final = datetime(2026, 3, 2, 12, 0)  # noqa: DTZ001 - a till knows no zones
 SETTINGS: Final = """
 [till]
-pos_ids = ["POS-001"]
+pos_ids = {pos_ids}
 state_dir = "{state}"
 [printer]
 url = "tcp://127.0.0.1:1"
+{printers}
 [buffer]
 capacity = 200
 [ofd]
@@ -83,10 +86,23 @@ class Shop:
         seed: int = 1,
         clock: VirtualClock | None = None,
         has_odoo: bool = False,
+        printers: int = 1,
     ) -> None:
+        """As many tills as printers, POS-001 and so on; `printer` and `faults` are the first's."""
         self.clock = clock or VirtualClock()
-        self.faults = Faults()
-        self.printer = SimulatedPrinter(None, self.faults, clock=self._printer_time)
+        self.pos_ids = [f"POS-{number:03}" for number in range(1, printers + 1)]
+        self.boards = [Faults() for _ in self.pos_ids]
+        self.registrars = [
+            SimulatedPrinter(
+                None,
+                board,
+                clock=self._printer_time,
+                serial=f"{number:016}",
+                fn_number=f"99990789020190{number:02}",
+            )
+            for number, board in enumerate(self.boards, 1)
+        ]
+        self.printer, self.faults = self.registrars[0], self.boards[0]
         self.ofd = VirtualOfd(self.clock)
         self.odoo = VirtualOdoo(self.clock)
         self._random = random.Random(seed)
@@ -95,7 +111,15 @@ class Shop:
         self._file = folder / "kktd.toml"
         self._file.write_text(
             SETTINGS.format(
-                state=folder / "state", odoo="http://127.0.0.1:1/kktd/v1" if has_odoo else ""
+                state=folder / "state",
+                odoo="http://127.0.0.1:1/kktd/v1" if has_odoo else "",
+                pos_ids=json.dumps(self.pos_ids),
+                printers="".join(
+                    f'[printers.n{number}]\nurl = "tcp://127.0.0.1:{number}"\n'
+                    f'pos_ids = ["{pos_id}"]\n'
+                    for number, pos_id in enumerate(self.pos_ids, 1)
+                    if number > 1
+                ),
             ),
             encoding="utf-8",
         )
@@ -131,10 +155,11 @@ class Shop:
         self.parts.ready = True
         self._api = build_api(self.parts.till)
         self._due = {name: self.clock.monotonic_s() for name in self.parts.workers}
+        self._busy_until = dict.fromkeys(self._due, 0.0)
 
     def _make_printer(self, settings: PrinterSettings, clock: Clock) -> ShtrihPrinter:
-        self.port = KillablePort(self.printer, self.clock, hangs_up=True)
-        return ShtrihPrinter(self.port, clock, settings)
+        registrar = self.registrars[int(settings.url.rpartition(":")[2]) - 1]
+        return ShtrihPrinter(KillablePort(registrar, self.clock, hangs_up=True), clock, settings)
 
     # ---- time -------------------------------------------------------------------------------
 
@@ -144,13 +169,18 @@ class Shop:
         while not until():
             for name, worker in self.parts.workers.items():
                 if worker.take_wake() and name not in self._hung:
-                    self._due[name] = self.clock.monotonic_s()
+                    self._due[name] = max(self.clock.monotonic_s(), self._busy_until[name])
             name = min(self._due, key=lambda one: self._due[one])
             if self._due[name] > end_s:
                 self.clock.advance_to(end_s)
                 return
             self.clock.advance_to(self._due[name])
-            self._due[name] = max(self.parts.workers[name].turn(), self.clock.monotonic_s())
+            began_s = self.clock.monotonic_s()
+            due_s = self.parts.workers[name].turn()
+            self._busy_until[name] = self.clock.monotonic_s()
+            self._due[name] = max(due_s, self._busy_until[name])
+            if len(self.registrars) > 1 and is_lane(name):
+                self.clock.go_back_to(began_s)
 
     def wait(self, what: Callable[[], bool], seconds: float) -> float:
         """Run until it is so; how long it took (s).  Fails when it is not in time."""
@@ -205,10 +235,10 @@ class Shop:
         ticket = self.parts.desk.accept(receipt, key, digest(receipt), supervised=supervised)
         return self._answer(ticket, lambda: self.parts.desk.answer(self.stored(ticket.id)))
 
-    def operate(self, kind: OperationKind) -> Answer:
+    def operate(self, kind: OperationKind, pos_id: str = POS_ID) -> Answer:
         """X, Z and their like, answered."""
         key = str(uuid.uuid4())
-        ticket = self.parts.desk.operate(Request(kind, CASHIER), POS_ID, key, key.encode())
+        ticket = self.parts.desk.operate(Request(kind, CASHIER), pos_id, key, key.encode())
         return self._answer(ticket, lambda: self.parts.desk.operation_answer(ticket.id))
 
     def _answer(self, ticket: Ticket, present: Callable[[], Answer]) -> Answer:
@@ -216,7 +246,11 @@ class Shop:
         if ticket.answer is not None:
             return ticket.answer
         assert waiter is not None
+        answered_s: list[float] = []
+        waiter.add_done_callback(lambda _: answered_s.append(self.clock.monotonic_s()))
         self.run(10, until=waiter.done)
+        if answered_s:
+            self.run(answered_s[0] - self.clock.monotonic_s())
         self.parts.desk.leave(ticket)
         return waiter.result(0) if waiter.done() else present()
 
@@ -229,9 +263,9 @@ class Shop:
         """In the buffer of 200."""
         return self.parts.store.read(receipts.count_queued)
 
-    def fn_receipts(self) -> list[dict[str, Any]]:
-        """What the FN holds."""
-        return [one for one in self.printer.documents() if one["type"] == "receipt"]
+    def fn_receipts(self, printer: int = 0) -> list[dict[str, Any]]:
+        """What the FN of one printer, counted from 0, holds."""
+        return [one for one in self.registrars[printer].documents() if one["type"] == "receipt"]
 
     def get(self, path: str, language: str = "ru") -> Seen:
         """Ask the API over its own application, without a socket."""
