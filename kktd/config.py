@@ -74,7 +74,8 @@ class ApiSettings:
 class PrinterSettings:
     family: str = _setting("Printer family.", "shtrih", choices=("shtrih",))
     url: str = _setting(
-        "usb://, usb://VID:PID, usb://VID:PID/SERIAL, serial:///dev/…?baudrate=115200 or"
+        "usb://, usb://VID:PID, usb://VID:PID/SERIAL, usb://VID:PID?place=1-1.2,"
+        " serial:///dev/…?baudrate=115200 or"
         " tcp://host:port; `kktctl printer discover` says which.",
         "serial:///dev/kkt",
         form=rf"serial:///[^\s?]+(\?\S*)?|tcp://{ADDRESS}(\?\S*)?"

@@ -39,8 +39,9 @@ class Candidate:
         """What to try, one after the other."""
         if not self.rates:
             yield self.address
+        join = "&" if "?" in self.address else "?"
         for rate in self.rates:
-            yield f"{self.address}?baudrate={rate}"
+            yield f"{self.address}{join}baudrate={rate}"
 
 
 def find_candidates(
@@ -48,7 +49,7 @@ def find_candidates(
 ) -> list[Candidate]:
     """The likely ones first.  Raises PortGone where the USB cannot be listed."""
     devices = bus.devices()
-    on_usb = (_usb(device, devices, dev) for device in devices if device.ttys or device.bulk)
+    on_usb = (_usb(device, devices) for device in devices if device.ttys or device.bulk)
     found = [one for one in on_usb if one is not None]
     found += [
         Candidate(Kind.RS232, f"serial://{dev / name}", "RS-232", name, RATES)
@@ -58,7 +59,7 @@ def find_candidates(
     return sorted(found, key=lambda one: order.index(one.kind))
 
 
-def _usb(device: UsbDevice, all_devices: list[UsbDevice], dev: Path) -> Candidate | None:
+def _usb(device: UsbDevice, all_devices: list[UsbDevice]) -> Candidate | None:
     if device.id in REGISTRARS:
         kind = Kind.REGISTRAR
     elif device.ttys:
@@ -67,21 +68,16 @@ def _usb(device: UsbDevice, all_devices: list[UsbDevice], dev: Path) -> Candidat
         return None  # a raw interface of who knows what
     rates = RATES if kind is Kind.BRIDGE else ()  # a CDC tty has no rate, [SHTRIH] 1
     name = " ".join(part for part in (str(device.id), device.name, device.serial) if part)
-    return Candidate(kind, _address(device, all_devices, dev), name, device.place, rates)
+    return Candidate(kind, _address(device, all_devices), name, device.place, rates)
 
 
-def _address(device: UsbDevice, all_devices: list[UsbDevice], dev: Path) -> str:
+def _address(device: UsbDevice, all_devices: list[UsbDevice]) -> str:
     """By serial number if there is one, by ids if those suffice, else by the socket it is in."""
     twins = [one for one in all_devices if one.id == device.id]
     if device.serial and [one.serial for one in twins].count(device.serial) == 1:
         return f"usb://{device.id}/{quote(device.serial, safe='')}"
-    if len(twins) == 1 or not device.ttys:
-        return f"usb://{device.id}"
-    tty = device.ttys[0]
-    for link in sorted((dev / "serial" / "by-path").glob("*")):
-        if link.resolve() == tty.resolve():
-            return f"serial://{link}"
-    return f"serial://{tty}"
+    alone = len(twins) == 1
+    return f"usb://{device.id}" if alone else f"usb://{device.id}?place={device.place}"
 
 
 def _uarts(sysfs: Path) -> list[str]:

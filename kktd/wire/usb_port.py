@@ -24,15 +24,19 @@ RESET_AGAIN_MAX_S: Final = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a setting says of the device; `id` None: any registrar."""
+    """What a setting says of the device; `id` None: any registrar.
+
+    `place` is for twins that nothing else tells apart, as bridges without a serial number are.
+    """
 
     id: UsbId | None = None
     serial: str | None = None
+    place: str | None = None
 
     def fits(self, device: UsbDevice) -> bool:
-        if self.id is None:
-            return device.id in REGISTRARS
-        return device.id == self.id and self.serial in (None, device.serial)
+        same_id = device.id in REGISTRARS if self.id is None else device.id == self.id
+        same_serial = self.serial in (None, device.serial)
+        return same_id and same_serial and self.place in (None, device.place)
 
     def one_of(self, devices: Sequence[UsbDevice]) -> UsbDevice:
         """The one that fits; raises PortGone for none, PortUnusable for several."""

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from rig.printer import SimulatedPrinter
 from rig.usb import BULK, CDC, Bus, Gadget, Kind
 
 from kktd.model.receipt import ReceiptId
 from kktd.model.states import FiscalState
+from kktd.printers.shtrih import session
 from kktd.printers.shtrih.session import WORK_MAX_S
 from kktd.receipts.books import mark_of
 from kktd.wire.port import Port
@@ -135,6 +137,47 @@ def test_nothing_is_reset_while_a_command_may_run(till: UsbTill) -> None:
     till.run(2 * WORK_MAX_S)
     (reset_s,) = till.gadget.resets
     assert reset_s - hung_s >= WORK_MAX_S
+
+
+def test_without_that_patience_it_would_be_reset_in_the_middle(
+    till: UsbTill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above."""
+    monkeypatch.setattr(session, "WORK_MAX_S", 0.0)
+    till.gadget.hang_in_bytes = _bytes_of_a_sale(till)["to_device"] - 40
+    hung_s = till.clock.monotonic_s()
+    till.sell(a_receipt(), seconds=10)
+    till.run(2 * WORK_MAX_S)
+    assert till.gadget.resets[0] - hung_s < WORK_MAX_S / 2
+
+
+def test_after_a_start_a_deaf_till_may_still_be_at_work_for_the_one_before(
+    till: UsbTill,
+) -> None:
+    till.run(2 * WORK_MAX_S)
+    till.gadget.hang()
+    till.crash()
+    started_s = till.clock.monotonic_s()
+    till.run(WORK_MAX_S + 30)
+    (reset_s,) = till.gadget.resets
+    assert reset_s - started_s >= WORK_MAX_S
+    assert till.lane.health.ready
+
+
+def test_another_till_at_the_same_cable_gets_nothing(till: UsbTill) -> None:
+    """It fits the settings as well as the old one did; its serial number and FN do not."""
+    assert till.bus is not None
+    other = SimulatedPrinter(
+        None, till.faults, clock=till.clock.local, serial="0380490041048486", fn_number="9" * 16
+    )
+    till.bus.unplug(till.gadget)
+    till.bus.plug(Gadget(other, till.gadget.kind))
+    receipt = a_receipt()
+    till.sell(receipt)
+    till.run(20)
+    assert till.lane.health.remedy == "fn_changed"
+    assert till.stored(receipt.id).state is FiscalState.ACCEPTED
+    assert [one for one in other.documents() if one["type"] == "receipt"] == []
 
 
 def test_an_idle_till_that_hangs_is_back_within_half_a_minute(till: UsbTill) -> None:

@@ -75,12 +75,9 @@ def test_without_a_serial_number_the_ids_do_if_they_are_alone(machine: Machine) 
 def test_of_twins_without_serial_numbers_the_socket_tells(machine: Machine) -> None:
     machine.plug(BRIDGE, "1-1.1")
     machine.plug(BRIDGE, "1-1.2")
-    by_path = machine.bus.dev / "serial" / "by-path"
-    by_path.mkdir(parents=True)
-    (by_path / "pci-usb-0:1.1:1.0-port0").symlink_to("../../ttyUSB0")
-    first, second = machine.addresses()
-    assert first == f"serial://{by_path}/pci-usb-0:1.1:1.0-port0"
-    assert second == f"serial://{machine.bus.dev}/ttyUSB1"  # without udev there is no better name
+    assert machine.addresses() == ["usb://0403:6001?place=1-1.1", "usb://0403:6001?place=1-1.2"]
+    for candidate in machine.found():
+        assert next(candidate.addresses()) == f"{candidate.address}&baudrate=115200"
 
 
 def test_only_lines_that_have_a_rate_are_asked_at_several(machine: Machine) -> None:

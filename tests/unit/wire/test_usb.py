@@ -42,8 +42,10 @@ class Desk:
         device = SimulatedPrinter(None, self.faults, clock=self.clock.local, protocol="1")
         return Gadget(device, kind, serial=serial)
 
-    def port(self, id: str | None = None, serial: str | None = None) -> UsbPort:
-        wanted = Wanted(UsbId.parse(id) if id else None, serial)
+    def port(
+        self, id: str | None = None, serial: str | None = None, place: str | None = None
+    ) -> UsbPort:
+        wanted = Wanted(UsbId.parse(id) if id else None, serial, place)
         return virtual_usb_port(self.bus, self.clock, wanted)
 
     def port_to(self, gadget: Gadget) -> UsbPort:
@@ -274,6 +276,7 @@ def test_a_reset_that_is_not_allowed_says_so(desk: Desk, logged: io.StringIO) ->
         "usb://1fc9:0083",
         "usb://1FC9:0083/0380490041048485",
         "usb://0403:6001/A%20B?baudrate=4800",
+        "usb://0403:6001?place=1-1.2&baudrate=4800",
     ],
 )
 def test_addresses_of_the_usb_are_taken(url: str) -> None:
@@ -295,3 +298,12 @@ def test_a_serial_number_is_taken_as_it_is_written(desk: Desk) -> None:
     port = open_port("usb://0403:6001/A%20B")
     assert isinstance(port, UsbPort)
     assert port._wanted == Wanted(UsbId(0x0403, 0x6001), "A B")
+
+
+def test_of_twins_the_one_in_the_named_socket_is_taken(desk: Desk) -> None:
+    left, right = desk.till(BRIDGE, serial=None), desk.till(BRIDGE, serial=None)
+    desk.bus.plug(left, "1-1.1")
+    desk.bus.plug(right, "1-1.2")
+    right.hang()
+    answers = [desk.ask(desk.port("0403:6001", place=place)) for place in ("1-1.1", "1-1.2")]
+    assert answers == [NAK, b""]
