@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _ALL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -11,3 +12,7 @@ _ALL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", _ALL, max_examples=60, derandomize=True, database=None)
 settings.register_profile("search", _ALL, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="ask more, and in real time")

@@ -99,13 +99,22 @@ class NoDelivery:
 class ApiBench:
     """Listens on a Unix socket, a TLS port and a metrics port of this machine."""
 
-    def __init__(self, folder: Path, certificates: Path, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        certificates: Path,
+        settings: Settings | None = None,
+        *,
+        plain: bool = False,
+    ) -> None:
+        """`plain`: two ports more, the doors of LAN and socket without TLS and without a file."""
         self.settings = settings or Settings(
             till=TillSettings(pos_ids=(POS_ID,)),
             api=ApiSettings(origins=(ORIGIN,), names=("pos-001.local",)),
             printer=PrinterSettings(print_timeout_ms=3_000),
         )
         self._folder = folder
+        self._plain = plain
         self.certificates = certificates
         self._lane_gate = threading.Event()
         self._lane_gate.set()
@@ -163,6 +172,7 @@ class ApiBench:
                 Bound(Listener.SOCKET, root),
                 Bound(Listener.LAN, lan, context),
                 Bound(Listener.METRICS, metrics),
+                *self._plain_bound(),
             ),
             self.server_clock,
             max_connections=self.settings.api.max_connections,
@@ -171,6 +181,14 @@ class ApiBench:
         self._lane_thread = threading.Thread(target=self._run_lane, daemon=True)
         self._lane_thread.start()
         self.server.start()
+
+    def _plain_bound(self) -> tuple[Bound, ...]:
+        if not self._plain:
+            return ()
+        lan, root = _port(), _port()
+        self.plain_lan: int = lan.getsockname()[1]
+        self.plain_root: int = root.getsockname()[1]
+        return Bound(Listener.LAN, lan), Bound(Listener.SOCKET, root)
 
     def stop(self) -> None:
         self._stopping.set()
