@@ -191,6 +191,7 @@ DocumentNumber = Annotated[
 ]
 ReceiptKey = Annotated[str, text(_RECEIPT_ID, 36, "not a receipt id")]
 Identifier = Annotated[str, text(None, MAX_ID, "empty")]
-MarkCode = Annotated[str, checked(_mark_code, type="string", maxLength=MAX_MARK + 4)]
+_SCANNED: Final = rf"^(?:{_SYMBOLOGY.pattern})?\x1d?(?:{_MARK.pattern})$"
+MarkCode = Annotated[str, checked(_mark_code, type="string", maxLength=MAX_MARK, pattern=_SCANNED)]
 Vat = Annotated[VatRate, one_of({rate.value: rate for rate in VatRate})]
 Method = Annotated[PaymentMethod, one_of({one.value: one for one in PaymentMethod})]
