@@ -40,6 +40,7 @@ from kktd.receipts.desk import Desk
 from kktd.receipts.lanes import Lanes
 from kktd.receipts.recovery import recover
 from kktd.receipts.reminder import CapacityReminder
+from kktd.receipts.shift_reminder import ShiftReminder
 from kktd.receipts.waiters import Waiters
 from kktd.reload import Reloader
 from kktd.store import journal, receipts
@@ -111,6 +112,7 @@ class Assembly:
         self.desk = self._make_desk(waiters)
         self._link = self._make_link()
         self._questions = self._make_questions()
+        self._shifts = ShiftReminder(self.store, clock, settings.till.pos_ids)
         self._reminder = CapacityReminder(
             clock, self.store, BufferSettings().capacity, lambda: self.settings.buffer.capacity
         )
@@ -204,7 +206,7 @@ class Assembly:
             "delivery": (self.delivery.step, DELIVERY_STEP_MAX_S),
             "network": (self._prober.step, PROBE_STEP_MAX_S),
             "upkeep": (
-                wiring.together(self.keeping.step, self._reminder.step),
+                wiring.together(self.keeping.step, self._reminder.step, self._shifts.step),
                 UPKEEP_STEP_MAX_S,
             ),
             "settings": (self.reloader.step, SETTINGS_STEP_MAX_S),
@@ -244,6 +246,7 @@ class Assembly:
             version=__version__,
             workers=self.on_time,
             ready=lambda: self.ready,
+            old_shifts=lambda: self._shifts.old,
             capacity_reminder=lambda: self._reminder.due,
             disk=lambda: self.keeping.disk.seen,
             bar=self.keeping.bar,

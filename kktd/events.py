@@ -32,6 +32,7 @@ class Event(Enum):
     TABLE_WRITTEN = ("printer_table_written", "WARN", "printer_table_written")
     SHIFT_OPENED = ("shift_opened", "INFO", "shift_opened")
     SHIFT_CLOSED = ("shift_closed", "INFO", "shift_closed")
+    SHIFT_OLD = ("shift_old", "WARN", "shift_old")
     SHIFT_OPERATION_REFUSED = ("shift_operation_refused", "ERROR", "shift_operation_refused")
     SHIFT_OPERATION_IN_DOUBT = ("shift_operation_in_doubt", "WARN", "shift_operation_in_doubt")
     CASH_PAID_IN = ("cash_paid_in", "INFO", "cash_paid_in")

@@ -49,6 +49,10 @@ SENTENCES: Final[Mapping[str, Pair]] = {
     ),
     "shift_opened": ("Смена открыта.", "The shift was opened."),
     "shift_closed": ("Смена закрыта.", "The shift was closed."),
+    "shift_old": (
+        "Смена открыта больше 23 часов: закройте её (Z-отчёт).",
+        "The shift has been open for over 23 hours: close it (Z-report).",
+    ),
     "shift_operation_refused": (
         "ККТ отказала в операции со сменой.",
         "The printer refused an operation of the shift.",

@@ -260,6 +260,10 @@ HINTS: Final[Mapping[str, Pair]] = {
         "Only the old printer and its FN know what became of a receipt: plug them in. If that "
         "cannot be, decide by the paper: kktctl receipt registered or absent.",
     ),
+    "shift_old": (
+        "Смена открыта больше 23 часов: закройте её (Z-отчёт), после 24 часов продажи остановятся.",
+        "The shift is older than 23 hours: close it (Z-report), at 24 sales stop.",
+    ),
     "cash_unclear": CODES["CASH_UNCLEAR"],
     "shift_open": CODES["SHIFT_OPEN"],
     "shift_closed": CODES["SHIFT_CLOSED"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
 from kktd.api.idempotency import digest_of, key_of, once
@@ -44,6 +46,8 @@ async def create(call: Call) -> Answer:
     call.replayed = ticket.replayed
     answer = await await_answer(call, ticket, lambda: _present(call, ticket.id))
     if answer.status == 200 and not ticket.replayed:
+        if answer.hint is None and ticket.pos_id in call.till.old_shifts():
+            answer = replace(answer, hint="shift_old")
         call.till.metrics.observe_latency(pos_ids[0], clock.monotonic_s() - started_s)
     return answer
 

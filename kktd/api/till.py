@@ -90,4 +90,5 @@ class Till:
     disk: Callable[[], Disk] = field(default=Disk)
     bar: Callable[[], NotNow | None] = field(default=lambda: None)  # of the whole box (Desk)
     mismatched: bool = False  # a shift's sums were not those of its movements at the start
+    old_shifts: Callable[[], frozenset[str]] = field(default=frozenset)  # pos_ids, over 23 h
     capacity_reminder: Callable[[], bool] = field(default=lambda: False)  # raised for long

@@ -71,6 +71,15 @@ def newest_id(db: Db) -> int:
     return 0
 
 
+def was_told(db: Db, event: Event, since_ms: int, facts: dict[str, Any]) -> bool:
+    """Whether the same was kept since then."""
+    rows = db.execute(
+        "SELECT metadata FROM buffer_events WHERE id >= ? AND event_type = ?",
+        (_first_since(db, since_ms), event.stored_name),
+    )
+    return any(json.loads(str(metadata or "{}")) == facts for (metadata,) in rows.fetchall())
+
+
 def _first_since(db: Db, since_ms: int) -> int:
     """The lowest id from which on everything is as late; one past the last if nothing is."""
     low, high = 0, newest_id(db) + 1

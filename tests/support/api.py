@@ -119,6 +119,7 @@ class ApiBench:
         self._lane_gate = threading.Event()
         self._lane_gate.set()
         self.reminds_of_capacity = False
+        self.old_shifts: frozenset[str] = frozenset()
         self.server_clock = VirtualClock()
         self.till: TillBench | None = None
         self.start()
@@ -154,6 +155,7 @@ class ApiBench:
             metrics=self.metrics,
             version="0.1.0",
             workers=lambda: self.late,
+            old_shifts=lambda: self.old_shifts,
             capacity_reminder=lambda: self.reminds_of_capacity,
         )
         self.metrics.attach(lambda: as_gauges(take(self.api_till)))

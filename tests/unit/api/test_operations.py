@@ -81,3 +81,15 @@ def test_an_x_report_has_totals_and_no_document(bench: ApiBench) -> None:
 @pytest.mark.parametrize("body", [{}, b"", {"pos_id": "POS-001", **CASHIER}])
 def test_a_cashier_opens_the_drawer(bench: ApiBench, body: Any) -> None:
     assert _post(bench, "drawer", body, Role.CASHIER).status == 200
+
+
+def test_a_sale_in_an_old_shift_reminds_of_the_z_report(own_bench: ApiBench) -> None:
+    key = str(uuid.uuid4())
+    own_bench.old_shifts = frozenset({"POS-001"})
+    sold = own_bench.sell(key=key)
+    assert sold.status == 200
+    if sold.body["print_state"] == "printed":
+        assert "23 часов" in sold.body["message"]
+    own_bench.old_shifts = frozenset()
+    later = own_bench.until_final(str(uuid.uuid4())).body
+    assert "23 часов" not in later.get("message", "")
