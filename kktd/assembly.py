@@ -16,7 +16,7 @@ from kktd.alerts.outbox import Channel
 from kktd.alerts.watch import AlertWatch
 from kktd.api.heartbeat import heartbeat_body
 from kktd.api.snapshot import as_facts, as_gauges, take
-from kktd.api.till import SyncJob, SyncView, Till
+from kktd.api.till import BackupControl, SyncJob, SyncView, Till
 from kktd.api.times import iso
 from kktd.clock import Clock
 from kktd.config import BufferSettings, PrinterSettings, Settings
@@ -56,6 +56,7 @@ PROBE_STEP_MAX_S: Final = 30.0
 ALERTS_STEP_MAX_S: Final = 30.0  # one call to each channel, 5 s at most
 ODOO_STEP_MAX_S: Final = 900.0  # twenty pages and a batch refused one by one, each at its slowest
 UPKEEP_STEP_MAX_S: Final = 60.0
+NIGHT_STEP_MAX_S: Final = 900.0  # a copy on its way to a slow server
 SETTINGS_STEP_MAX_S: Final = 30.0
 
 
@@ -209,6 +210,7 @@ class Assembly:
                 wiring.together(self.keeping.step, self._reminder.step, self._shifts.step),
                 UPKEEP_STEP_MAX_S,
             ),
+            "night": (self.keeping.night_step, NIGHT_STEP_MAX_S),
             "settings": (self.reloader.step, SETTINGS_STEP_MAX_S),
         }
         steps["alerts"] = (self._alerts.step, ALERTS_STEP_MAX_S)
@@ -249,6 +251,11 @@ class Assembly:
             old_shifts=lambda: self._shifts.old,
             capacity_reminder=lambda: self._reminder.due,
             disk=lambda: self.keeping.disk.seen,
+            backup=BackupControl(
+                lambda: self.keeping.backup.seen,
+                self._ask_backup,
+                self.keeping.backup.find_copies,
+            ),
             bar=self.keeping.bar,
             odoo=self._link.seen if self._link else None,
             questions=self._questions,
@@ -257,6 +264,10 @@ class Assembly:
             probe_ofd=lambda: wiring.probe_ofd(self.settings, self._clock),
             mismatched=bool(self.recovered.mismatched),
         )
+
+    def _ask_backup(self) -> None:
+        self.keeping.backup.ask()
+        self.workers["night"].wake()
 
     def _test_alert(self) -> None:
         self._alerts.test()

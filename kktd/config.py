@@ -195,6 +195,29 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupSettings:
+    directory: str = _setting(
+        "Folder on another disk for nightly copies of the database, such as a mounted USB stick; "
+        "empty for none.",
+        "",
+        form=FILE,
+    )
+    url: str = _setting(
+        "Base address that takes each copy by PUT; empty for none.",
+        "",
+        form=r"(https?://[^\s?#]{1,512})?",
+    )
+    token_file: str = _setting("File with the bearer token of that address.", "", form=FILE)
+    ca_file: str = _setting("CA bundle of that address; empty for the system's.", "", form=FILE)
+    keep: int = _setting("Copies kept in the folder.", 14, least=1, most=1_000)
+    at: str = _setting(
+        "When, by the shop's clocks; a missed night is made up at once.",
+        "03:30",
+        form=r"([01]\d|2[0-3]):[0-5]\d",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OrganisationSettings:
     inn: str = _setting("INN of the owner, 10 or 12 digits.", "", form=r"(\d{10}|\d{12})?")
     name: str = _setting("Name of the owner.", "", form=ANY_TEXT)
@@ -216,6 +239,7 @@ class Settings:
     redis: RedisSettings = RedisSettings()
     odoo: OdooSettings = OdooSettings()
     alerts: AlertSettings = AlertSettings()
+    backup: BackupSettings = BackupSettings()
     organisation: OrganisationSettings = OrganisationSettings()
     printers: Mapping[str, PrinterSettings] = field(default_factory=dict)  # besides `printer`
 

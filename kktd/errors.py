@@ -247,6 +247,12 @@ class UnsyncBuffers(RequestError):
     code = "UNSYNC_BUFFERS"
 
 
+class NoBackup(RequestError):
+    """No second place for copies is set."""
+
+    code = "NO_BACKUP"
+
+
 class NoOdoo(RequestError):
     """This till has no Odoo."""
 

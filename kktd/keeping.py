@@ -10,6 +10,8 @@ from kktd.clock import Clock
 from kktd.config import Settings
 from kktd.errors import NotNow
 from kktd.store.store import Store
+from kktd.upkeep.backup import Backup
+from kktd.upkeep.check import NightCheck
 from kktd.upkeep.checkpoint import Checkpointer
 from kktd.upkeep.disk import DiskWatch
 from kktd.upkeep.retention import Retention
@@ -24,10 +26,23 @@ class Keeping:
         self._checkpointer = Checkpointer(store)
         self._retention = Retention(clock, store, stamped_s, has_odoo=bool(settings.odoo.url))
         self.disk = DiskWatch(clock, store, Path(settings.till.state_dir))
+        file = settings.till.state_dir / "kktd.db"
+        self.backup = Backup(
+            clock, store, file, settings.till.pos_ids[0], wiring.backup_rules(settings)
+        )
+        self._check = NightCheck(clock, store, settings.zone, settings.backup.at, self._note_damage)
+        self.damaged = False  # the daemon has to start anew
 
     def step(self, now_s: float) -> float:
         """Short steps, one after the other; when the next is due (monotonic s)."""
         return wiring.together(self.disk.step, self._checkpointer.step, self._retention.step)(now_s)
+
+    def night_step(self, now_s: float) -> float:
+        """What takes longer, in a worker of its own."""
+        return wiring.together(self._check.step, self.backup.step)(now_s)
+
+    def _note_damage(self) -> None:
+        self.damaged = True
 
     def bar(self) -> NotNow | None:
         """What keeps the whole box from selling, with what to do; None: nothing of the disk."""

@@ -67,6 +67,7 @@ class Gauges:
     can_sell: Mapping[str, bool]  # by pos_id
     sync_running_s: float
     disk_percent: float = 0.0
+    backup_age_s: float | None = None
     drift_s: float | None = None  # of our clock before Odoo's; None while nobody tells the time
     heartbeat_age_s: float | None = None
     heartbeat_failures: int | None = None
@@ -253,6 +254,7 @@ class Metrics:
                 "Fullness of the disk as the till counts it; at 80 it stops selling",
                 seen.disk_percent,
             ),
+            ("kkt_backup_age_seconds", "Since the last good copy", seen.backup_age_s),
             ("kkt_hlc_drift_seconds", "Our clock before Odoo's", seen.drift_s),
             (
                 "kkt_heartbeat_age_seconds",

@@ -26,6 +26,7 @@ from kktd.printers.base import PrinterStatus
 from kktd.receipts.admission import DeskRules, PrinterRules
 from kktd.receipts.lane import LaneRules
 from kktd.store.store import Store
+from kktd.upkeep.backup import BackupRules
 
 if TYPE_CHECKING:
     from kktd.api.server import Bound
@@ -125,6 +126,20 @@ def alert_channels(settings: Settings, clock: Clock) -> list[Channel]:
         url = f"{alerts.alertmanager_url.rstrip('/')}/api/v2/alerts"
         made.append(Alertmanager(Poster(url, token, clock, alerts.ca_file or None), pos_id))
     return made
+
+
+def backup_rules(settings: Settings) -> BackupRules:
+    backup = settings.backup
+    token = (lambda: Path(backup.token_file).read_text("utf-8")) if backup.token_file else None
+    return BackupRules(
+        Path(backup.directory) if backup.directory else None,
+        backup.url,
+        token,
+        backup.ca_file or None,
+        backup.keep,
+        backup.at,
+        settings.zone,
+    )
 
 
 def link_rules(settings: Settings) -> LinkRules:

@@ -36,6 +36,7 @@ class Facts:
     mismatched: bool = False
     on_battery: bool = False
     disk_percent: float = 0.0
+    backup_failed: bool = False
     fn_documents_left: int | None = None
     fn_days_left: float | None = None
 
@@ -245,6 +246,14 @@ ALERTS: Final = (
         lambda now: now.disk_percent > 80,
         "Диск кассы заполнен больше чем на 80 %, касса не продаёт: вызовите инженера.",
         "The till's disk is over 80 % full, no sales: call an engineer.",
+    ),
+    Alert(
+        "BackupFailed",
+        "P3",
+        DAY_S,
+        lambda now: now.backup_failed,
+        "Копия базы кассы не удаётся больше суток: проверьте флешку или сервер копий.",
+        "No copy of the till's database for a day: check the stick or the server of copies.",
     ),
     Alert(
         "DiskFilling",

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from kktd import log
 from kktd.api import (
     alerts,
+    backup,
     buffer,
     describe,
     device,
@@ -96,6 +97,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/ready", Access.SOCKET, health.ready),
     Route("GET", "/metrics", Access.OPEN, metrics.show),
     Route("POST", "/v1/ofd/probe", Access.SOCKET, ofd.probe),
+    Route("POST", "/v1/backup", Access.SOCKET, backup.begin),
+    Route("GET", "/v1/backup", Access.SOCKET, backup.show),
     Route("POST", "/v1/alerts/test", Access.SOCKET, alerts.test),
     Route("POST", "/v1/pair", Access.CODE, pairing.redeem),
     Route("POST", "/v1/pair", Access.SOCKET, pairing.offer),

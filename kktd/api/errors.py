@@ -32,6 +32,7 @@ STATUS: Final[dict[type[KktdError], int]] = {
     errors.UnsentLeft: 409,
     errors.RefundNotSynced: 409,
     errors.UnsyncBuffers: 409,
+    errors.NoBackup: 409,
     errors.NoOdoo: 409,
     errors.StaleState: 409,
     errors.TooLarge: 413,

@@ -104,6 +104,8 @@ SENTENCES: Final[Mapping[str, Pair]] = {
         "Ёмкость буфера увеличена: не забудьте вернуть.",
         "The buffer's capacity was raised: remember to lower it again.",
     ),
+    "backup_done": ("Копия базы сделана и проверена.", "A copy was made and checked."),
+    "backup_failed": ("Копия базы не удалась.", "No copy of the database could be made."),
     "disk_filled": (
         "Диск кассы почти заполнен, продажи закрыты.",
         "The till's disk is nearly full, no sales.",

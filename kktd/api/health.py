@@ -38,7 +38,7 @@ async def show(call: Call) -> Response:
         "tills": {pos_id: _till(lane) for pos_id, lane in seen.tills.items()},
         "message": error_sentence(remedy, None, details, language) if remedy else None,
         "maintenance": maintenance_json(seen.reading.maintenance),
-        "components": _components(seen, late, language) | _odoo(call.till),
+        "components": _components(seen, late, language) | _odoo(call.till) | _backup(call.till),
         "version": call.till.version,
     }
     headers = {"Retry-After": "10"} if seen.obstacle else {}
@@ -106,6 +106,20 @@ def _odoo(till: Till) -> dict[str, Any]:
         "odoo_connection": {
             "status": "healthy" if seen.answers else "degraded",
             "heartbeat_age_seconds": None if age_s is None else round(age_s),
+            "problem": seen.problem,
+        }
+    }
+
+
+def _backup(till: Till) -> dict[str, Any]:
+    """Nothing where no second place is set."""
+    seen = till.backup.seen()
+    if not seen.wanted:
+        return {}
+    return {
+        "backup": {
+            "status": "degraded" if seen.problem else "healthy",
+            "done_at": iso(seen.done_at_s),
             "problem": seen.problem,
         }
     }

@@ -105,6 +105,10 @@ CODES: Final[Mapping[str, Pair]] = {
         "Каталог не обновляется, пока чеки не отправлены в ОФД: дождитесь отправки и повторите.",
         "The catalogue waits until all receipts are at the ОФД: try again then.",
     ),
+    "NO_BACKUP": (
+        "Второе место для копий не задано: укажите [backup] directory или url в настройках.",
+        "No second place for copies: set [backup] directory or url in the settings.",
+    ),
     "NO_ODOO": (
         "У этой кассы нет связи с Odoo: задайте [odoo] url в настройках.",
         "This till has no Odoo: set [odoo] url in its settings.",

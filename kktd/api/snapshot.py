@@ -17,6 +17,7 @@ from kktd.receipts.health import LaneHealth
 from kktd.receipts.lane import Lane
 from kktd.store import gauges
 from kktd.store.gauges import Reading
+from kktd.upkeep.backup import BackupSeen
 from kktd.upkeep.disk import Disk
 
 
@@ -56,6 +57,7 @@ class Snapshot:
     network_for_s: float
     disk_failed: bool
     disk: Disk
+    backup: BackupSeen
     capacity_reminder: bool
     odoo: LinkSeen | None
     mismatched: bool
@@ -84,6 +86,12 @@ class Snapshot:
     @property
     def percent_full(self) -> float:
         return round(100 * self.reading.buffer.queued / self.capacity, 1)
+
+    @property
+    def backup_age_s(self) -> float | None:
+        """Since the last good copy; None where none is wanted or none was made."""
+        done_s = self.backup.done_at_s
+        return None if done_s is None else max(0.0, self.now_s - done_s)
 
     @property
     def oldest_unsent_s(self) -> float | None:
@@ -116,6 +124,7 @@ def take(till: Till) -> Snapshot:
         network_for_s=till.network_for_s(),
         disk_failed=till.store.failed is not None,
         disk=till.disk(),
+        backup=till.backup.seen(),
         capacity_reminder=till.capacity_reminder(),
         odoo=till.odoo() if till.odoo else None,
         mismatched=till.mismatched,
@@ -178,6 +187,7 @@ def as_gauges(seen: Snapshot) -> Gauges:
         can_sell={pos_id: lane.obstacle is None for pos_id, lane in seen.tills.items()},
         sync_running_s=seen.sync.running_s,
         disk_percent=seen.disk.percent,
+        backup_age_s=seen.backup_age_s,
         drift_s=seen.drift_s,
         heartbeat_age_s=seen.odoo.heartbeat_age_s if seen.odoo else None,
         heartbeat_failures=seen.odoo.failures if seen.odoo else None,
@@ -210,6 +220,7 @@ def as_facts(seen: Snapshot) -> Facts:
         ofd_stopped=seen.sync.stopped_reason is not None,
         disk_failed=seen.disk_failed,
         disk_percent=seen.disk.percent,
+        backup_failed=seen.backup.problem is not None,
         capacity_raised=seen.capacity_reminder,
         printer_remedy=min(remedies, key=lambda remedy: remedy == "paper", default=None),
         fn_ended=any(lane.health.fn_ended for lane in seen.lanes),

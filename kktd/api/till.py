@@ -17,10 +17,11 @@ from kktd.ofd.breaker import Circuit
 from kktd.receipts.desk import Desk
 from kktd.receipts.lanes import Lanes
 from kktd.store.store import Store
+from kktd.upkeep.backup import BackupSeen
+from kktd.upkeep.disk import Disk
 
 if TYPE_CHECKING:
     from kktd.ofd.probe import Report
-from kktd.upkeep.disk import Disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,15 @@ class DeliveryControl(Protocol):
         """Close the breaker by hand."""
 
 
+@dataclass(frozen=True, slots=True)
+class BackupControl:
+    """What may be asked of the copies; of a till without a second place, nothing."""
+
+    seen: Callable[[], BackupSeen] = BackupSeen
+    ask: Callable[[], None] = lambda: None
+    find_copies: Callable[[], list[tuple[str, int]]] = list
+
+
 def _no_workers() -> Mapping[str, bool]:
     return {}
 
@@ -88,6 +98,7 @@ class Till:
     probe_ofd: Callable[[], Report] = field(default=_no_ofd)
     refresh_catalogue: Callable[[], None] = field(default=lambda: None)
     disk: Callable[[], Disk] = field(default=Disk)
+    backup: BackupControl = BackupControl()
     bar: Callable[[], NotNow | None] = field(default=lambda: None)  # of the whole box (Desk)
     mismatched: bool = False  # a shift's sums were not those of its movements at the start
     old_shifts: Callable[[], frozenset[str]] = field(default=frozenset)  # pos_ids, over 23 h

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from kktd.api import (
     alerts,
+    backup,
     buffer,
     describe,
     dlq,
@@ -259,6 +260,15 @@ CALLS: Final[Mapping[Handler, Said]] = {
         "A direct test of the ОФД, stage by stage; no receipt is touched.",
         {200: (said.OfdProbed,)},
         key=Key.UNUSED,
+    ),
+    backup.begin: bodiless(
+        "A copy of the database in the second place is begun.",
+        {202: (health_answers.BackupBegun,)},
+        "NO_BACKUP",
+        key=Key.UNUSED,
+    ),
+    backup.show: Said(
+        "The last copy, and what lies in the folder.", {200: (health_answers.Backup,)}
     ),
     alerts.test: bodiless(
         "Every channel gets an alert that means nothing.",

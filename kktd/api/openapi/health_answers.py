@@ -101,6 +101,29 @@ class DiskPart(TypedDict):
     ballast_bytes: Count
 
 
+class CopyFile(Closed):
+    name: str
+    bytes: Count
+
+
+class Backup(Closed):
+    configured: bool
+    running: bool
+    done_at: Instant | None
+    problem: str | None
+    copies: list[CopyFile]
+
+
+class BackupBegun(Closed):
+    begun: Literal[True]
+
+
+class BackupPart(TypedDict):
+    status: Literal["healthy", "degraded"]
+    done_at: Instant | None
+    problem: str | None
+
+
 class WorkersPart(TypedDict):
     status: Literal["healthy", "degraded"]
     late: list[str]
@@ -115,6 +138,7 @@ class Components(TypedDict):
     circuit_breaker: Circuit
     fn: FnPart
     disk: DiskPart
+    backup: NotRequired[BackupPart]
     workers: WorkersPart
 
 

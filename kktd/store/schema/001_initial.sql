@@ -201,6 +201,12 @@ CREATE TABLE devices (
   accepted_at INTEGER NOT NULL               -- s
 ) STRICT, WITHOUT ROWID;
 
+-- What is done by night, and when it was done last.
+CREATE TABLE chores (
+  name TEXT PRIMARY KEY,
+  done_at INTEGER NOT NULL                   -- s
+) STRICT, WITHOUT ROWID;
+
 -- Maintenance mode: one row while it lasts.
 CREATE TABLE maintenance (
   id INTEGER PRIMARY KEY CHECK (id = 1),
