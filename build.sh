@@ -9,7 +9,7 @@ die() { printf 'build.sh: %s\n' "$1" >&2; exit 1; }
 
 usage() {
     cat <<'TEXT'
-./build.sh dev [--json] [--state DIR] [--pty]   a till with simulated printer and ОФД, until Ctrl-C
+./build.sh dev [--json] [--state DIR] [--pty] [--tills N]   a till with simulated printer and ОФД, until Ctrl-C
 ./build.sh rig shtrih --tcp HOST:PORT | --pty PATH [--state DIR]   the registrar alone
 ./build.sh rig ofd [--port PORT] [--state DIR]                     the ОФД alone
 ./build.sh rig odoo [--port PORT] [--state DIR]                    Odoo alone

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 
 from children import Child, ChildDied
 from dev_api import ROLES, ask_as_root, mint_token, token_works
-from dev_state import INN, POS_ID, DevState, StateInUse
+from dev_state import INN, POS_ID, DevState, StateInUse, pos_id_of
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 READY_S: Final = 60.0
@@ -52,7 +52,7 @@ class Stopped(Exception):
 
 
 class Bench:
-    """The two processes of one state directory."""
+    """The processes of one state directory."""
 
     def __init__(self, state: DevState) -> None:
         self._state = state
@@ -61,7 +61,7 @@ class Bench:
             "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'tests' / 'hil'}",
             "PYTHONUNBUFFERED": "1",
         }
-        self._rig: Child | None = None
+        self._rigs: list[Child] = []
         self._kktd: Child | None = None
 
     def start(self, pty: bool) -> dict[str, Any]:
@@ -77,15 +77,15 @@ class Bench:
         command += ["--ofd-port", str(ports["ofd"]), f"--ofd-token={state.ofd_token}"]
         command += ["--odoo-port", str(ports["odoo"]), f"--odoo-token={state.odoo_token}"]
         command += ["--control-port", str(ports["control"]), "--inn", INN]
-        self._rig = Child("rig", command, state.log("rig"), self._environment, announces=True)
-        while (rig := self._rig.find_announcement()) is None:
-            self._pause("rig")
-        state.write_settings(printer_url=rig["printer"], ofd_url=rig["ofd"], odoo_url=rig["odoo"])
+        rig = self._start_rig("rig", command)
+        further = [self._start_further(number) for number in state.further]
+        printers = [one["printer"] for one in (rig, *further)]
+        state.write_settings(printers, ofd_url=rig["ofd"], odoo_url=rig["odoo"])
         command = [sys.executable, "-m", "kktd.daemon", "--config", str(state.settings_file)]
         self._kktd = Child("kktd", command, state.log("kktd"), self._environment)
         self._wait_until_ready()
         api = f"https://127.0.0.1:{ports['api']}"
-        return {
+        found = {
             "api": api,
             "ca_file": str(state.ca_file),
             "socket": str(state.socket),
@@ -95,6 +95,28 @@ class Bench:
             "ofd": rig["ofd"],
             "odoo": rig["odoo"],
         }
+        if further:
+            found["further"] = {
+                pos_id_of(number): {"rig": one["control"], "printer": one["printer"]}
+                for number, one in zip(state.further, further, strict=True)
+            }
+        return found
+
+    def _start_further(self, number: int) -> dict[str, Any]:
+        """A registrar of its own kind; its ОФД and Odoo stay unused."""
+        ports, name = self._state.ports, f"rig{number}"
+        command = [sys.executable, "-m", "rig", "--state", str(self._state.root / name)]
+        command += ["--tcp", f"127.0.0.1:{ports[f'printer{number}']}", "--inn", INN]
+        command += ["--control-port", str(ports[f"control{number}"])]
+        command += ["--serial", f"{number:016}", "--fn", f"99990789020191{number:02}"]
+        return self._start_rig(name, command)
+
+    def _start_rig(self, name: str, command: list[str]) -> dict[str, Any]:
+        rig = Child(name, command, self._state.log(name), self._environment, announces=True)
+        self._rigs.append(rig)
+        while (found := rig.find_announcement()) is None:
+            self._pause(name)
+        return found
 
     def watch(self) -> NoReturn:
         """Returns never: raises ChildDied or Stopped."""
@@ -103,9 +125,10 @@ class Bench:
 
     def stop(self) -> None:
         """The daemon first: it finishes the receipt it is printing."""
-        for child, patience_s in ((self._kktd, KKTD_STOP_S), (self._rig, RIG_STOP_S)):
-            if child is not None:
-                child.stop(patience_s)
+        if self._kktd is not None:
+            self._kktd.stop(KKTD_STOP_S)
+        for rig in self._rigs:
+            rig.stop(RIG_STOP_S)
 
     def _check(self) -> None:
         """Let a moment pass; raises ChildDied and Stopped.
@@ -115,7 +138,7 @@ class Bench:
         """
         if signal.sigtimedwait(STOP_SIGNALS, POLL_S) is not None:
             raise Stopped
-        for child in (self._kktd, self._rig):
+        for child in (self._kktd, *self._rigs):
             if child is not None:
                 child.check()
 
@@ -152,6 +175,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./build.sh dev", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON line when ready")
     parser.add_argument("--state", metavar="DIR", type=Path, default=Path(".state/dev"))
+    parser.add_argument("--tills", type=int, choices=range(1, 5), default=1, help="and printers")
     parser.add_argument("--pty", action="store_true", help="the printer on a pseudo-terminal")
     return parser.parse_args(argv)
 
@@ -160,7 +184,13 @@ def describe(found: dict[str, Any], state: Path) -> str:
     tokens = "".join(f"  {role:<10} {token}\n" for role, token in found["tokens"].items())
     sale = SALE.format(pos_id=POS_ID)
     cashier = found["tokens"]["cashier"]
-    return TEXT.format(**{**found, "tokens": tokens}, state=state, sale=sale, cashier=cashier)
+    further = "".join(
+        f"  {pos_id}  rig {one['rig']}  (printer {one['printer']})\n"
+        for pos_id, one in found.get("further", {}).items()
+    )
+    return further + TEXT.format(
+        **{**found, "tokens": tokens}, state=state, sale=sale, cashier=cashier
+    )
 
 
 def _say(text: object) -> None:
@@ -171,7 +201,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
-        state = DevState(arguments.state)
+        state = DevState(arguments.state, arguments.tills)
     except (StateInUse, OSError) as error:
         _say(error)
         return 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 PORT_NAMES: Final = ("api", "metrics", "printer", "ofd", "odoo", "control")
+FURTHER_PORTS: Final = ("printer", "control")  # of each registrar after the first
 # Below the range the kernel takes for outgoing connections, so that none of those is in the way.
 PORT_RANGE: Final = range(20_000, 30_000)
 PATIENCE_S: Final = 3.0  # for a killed predecessor to let go of its ports
@@ -21,10 +22,11 @@ SOCKET_PATH_MAX: Final = 100  # of the 108 bytes sockaddr_un has
 POS_ID: Final = "POS-001"
 INN: Final = "9706048530"  # the simulated registrar's owner
 
+
 SETTINGS: Final = """\
 # Written at each start of the developer's till; changes made here do not last.
 [till]
-pos_ids = ["{pos_id}"]
+pos_ids = {pos_ids}
 timezone = "Europe/Moscow"
 state_dir = "{state}/till"
 
@@ -37,7 +39,7 @@ names = ["localhost", "127.0.0.1"]
 [printer]
 family = "shtrih"
 url = "{printer_url}"
-
+{further}
 [ofd]
 url = "{ofd_url}"
 token_file = "{state}/ofd.token"
@@ -54,6 +56,11 @@ tax_system = "osn"
 """
 
 
+def pos_id_of(number: int) -> str:
+    """Of the till with this registrar, counted from 1."""
+    return f"POS-{number:03}"
+
+
 class StateInUse(Exception):
     """Another runner holds this directory."""
 
@@ -61,7 +68,9 @@ class StateInUse(Exception):
 class DevState:
     """One state directory, held by one runner at a time."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, tills: int = 1) -> None:
+        """A registrar for each till; ports of those after the first are `printer2` and so on."""
+        self.further = range(2, tills + 1)
         root.mkdir(parents=True, exist_ok=True)
         self.root = root.resolve()
         (self.root / "till").mkdir(exist_ok=True)
@@ -86,14 +95,19 @@ class DevState:
     def log(self, name: str) -> Path:
         return self.root / "log" / f"{name}.log"
 
-    def write_settings(self, printer_url: str, ofd_url: str, odoo_url: str) -> None:
+    def write_settings(self, printer_urls: list[str], ofd_url: str, odoo_url: str) -> None:
+        further = [
+            f'\n[printers.n{number}]\nurl = "{url}"\npos_ids = ["{pos_id_of(number)}"]\n'
+            for number, url in zip(self.further, printer_urls[1:], strict=True)
+        ]
         text = SETTINGS.format(
             **self.ports,
             state=self.root,
             socket=self.socket,
-            pos_id=POS_ID,
+            pos_ids=json.dumps([POS_ID, *map(pos_id_of, self.further)]),
             inn=INN,
-            printer_url=printer_url,
+            printer_url=printer_urls[0],
+            further="".join(further),
             ofd_url=ofd_url,
             odoo_url=odoo_url,
         )
@@ -133,7 +147,8 @@ class DevState:
         except (OSError, ValueError):
             last = {}
         taken: dict[str, int] = {}
-        for name in PORT_NAMES:
+        further = [f"{name}{number}" for number in self.further for name in FURTHER_PORTS]
+        for name in (*PORT_NAMES, *further):
             port = last.get(name)
             if port is None or not _becomes_free(port):
                 port = _free_port(set(taken.values()) | set(last.values()))

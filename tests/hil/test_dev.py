@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,6 +104,15 @@ class Dev:
             return json.loads(response.read())
         finally:
             connection.close()
+
+    def tell_further(self, pos_id: str, method: str, path: str, body: object = None) -> Any:
+        """The control port of a registrar after the first."""
+        first = self.found["rig"]
+        self.found["rig"] = self.found["further"][pos_id]["rig"]
+        try:
+            return self.rig(method, path, body)
+        finally:
+            self.found["rig"] = first
 
     def receipts_in_fn(self) -> list[dict[str, Any]]:
         documents = self.rig("GET", "/fn/documents")
@@ -286,3 +296,52 @@ def _three_lines(running: Dev) -> list[str]:
     lines = [row.strip() for row in rows if row.startswith("  curl")]
     assert len(lines) == 3, text
     return lines
+
+
+def test_two_tills_sell_on_a_registrar_each_and_one_that_hangs_holds_nobody(
+    tmp_path: Path,
+) -> None:
+    second = "POS-002"
+    cut = {"fault": "power_cut", "command": "close_receipt", "when": "after", "times": 1}
+    silent = {"target": "printer", "fault": "lose_reply"}
+    with Dev(tmp_path / "state", "--json", "--tills", "2") as shop:
+        shop.ready()
+        documents: dict[str, list[int]] = {"POS-001": [], second: []}
+        for pos_id, numbers in documents.items():
+            for _ in range(3):
+                status, answer = shop.call("POST", "/v1/kkt/receipt", {**SALE, "pos_id": pos_id})
+                assert status == 200, answer
+                numbers.append(answer["fiscal_doc"]["fd"])
+        shop.tell_further(second, "POST", "/faults", {"target": "printer", **cut})
+        for question in ("find_document", "read_document"):
+            shop.tell_further(second, "POST", "/faults", {**silent, "command": question})
+        doubtful: list[tuple[int, Any]] = []
+        cashier = threading.Thread(
+            target=lambda: doubtful.append(
+                shop.call("POST", "/v1/kkt/receipt", {**SALE, "pos_id": second})
+            )
+        )
+        cashier.start()
+        in_doubt = "/v1/kkt/buffer/status"
+        eventually(lambda: bool(shop.call("GET", in_doubt)[1]["in_doubt"] == 1))
+        for _ in range(3):
+            documents["POS-001"].append(shop.sell()["fiscal_doc"]["fd"])
+        assert shop.call("GET", in_doubt)[1]["in_doubt"] == 1, "the other till sold meanwhile"
+        closed = {"cashier": SALE["cashier"], "pos_id": "POS-001"}
+        assert shop.call("POST", "/v1/kkt/z_report", closed, "supervisor")[0] == 200
+        refused = shop.call("POST", "/v1/kkt/z_report", {**closed, "pos_id": second}, "supervisor")
+        assert (refused[0], refused[1]["code"]) == (409, "DOUBT_OPEN")
+        shop.tell_further(second, "DELETE", "/faults")
+        cashier.join(60)
+        eventually(lambda: bool(shop.call("GET", in_doubt)[1]["current_queued"] == 0))
+        in_fn = [
+            one["fd"]
+            for one in shop.tell_further(second, "GET", "/fn/documents")
+            if one["type"] == "receipt"
+        ]
+        assert len(in_fn) == 4
+        assert in_fn[:3] == documents[second]
+        assert [one["fd"] for one in shop.receipts_in_fn()] == documents["POS-001"]
+        assert len(set(shop.receipts_at_ofd())) == 10
+        health = shop.call("GET", "/v1/health")[1]
+        assert {one["printer"] for one in health["tills"].values()} == {"kkt", "n2"}

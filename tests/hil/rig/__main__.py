@@ -19,7 +19,7 @@ from rig.control import serve_control
 from rig.faults import Faults
 from rig.odoo import SimulatedOdoo
 from rig.ofd import SimulatedOfd
-from rig.printer import SimulatedPrinter
+from rig.printer import FN_NUMBER, SERIAL, SimulatedPrinter
 from rig.transport import PtyTransport, TcpTransport
 
 
@@ -36,6 +36,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--control-port", metavar="PORT", type=int, default=0, help="0 picks one")
     parser.add_argument("--timezone", default="Europe/Moscow", help="of the registrar's clock")
     parser.add_argument("--inn", default="9706048530", help="the registrar's owner")
+    parser.add_argument("--serial", default=SERIAL, help="the registrar's")
+    parser.add_argument("--fn", default=FN_NUMBER, help="the FN inside")
     parser.add_argument("--baud", type=int, help="pace bytes as this speed would")
     parser.add_argument(
         "--protocol", choices=("auto", "1", "2"), default="auto", help="auto: the first byte says"
@@ -66,6 +68,8 @@ def start(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> dict[st
         faults,
         clock=clock,
         inn=arguments.inn,
+        serial=arguments.serial,
+        fn_number=arguments.fn,
         baud=arguments.baud,
         protocol=arguments.protocol,
         fast=not arguments.real_time,
