@@ -94,6 +94,7 @@ class Assembly:
         self.ready = False
         self._clock = clock
         self._metrics = metrics
+        self.tracing = wiring.tracing(settings, clock)
         state_dir = settings.till.state_dir
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.store = wiring.open_store(state_dir / "kktd.db")
@@ -149,6 +150,7 @@ class Assembly:
             shared_lock=wiring.shared_lock(self.settings, self._clock),
             wake_worker=lambda: self.workers["delivery"].wake(),
             server_time_s=lambda: self._link.server_time_s() if self._link else None,
+            tracing=self.tracing,
         )
 
     def _make_link(self) -> OdooLink | None:
@@ -163,6 +165,7 @@ class Assembly:
             self.settings.till.pos_ids[0],
             wiring.link_rules(self.settings),
             report=lambda: heartbeat_body(take(self.till), self._hlc.last, __version__),
+            tracing=self.tracing,
         )
 
     def _make_questions(self) -> Questions | None:
@@ -185,6 +188,7 @@ class Assembly:
             registered=self.delivery.wake,
             sync_at=self._sync_at,
             status_read=lambda status: wiring.believe(self._hlc, status, zone),
+            tracing=self.tracing,
             worker=lambda name: self.workers[name],
         )
         return printing.make_lanes(self.settings, self._outside.printer, around)
@@ -263,6 +267,7 @@ class Assembly:
             test_alert=self._test_alert,
             probe_ofd=lambda: wiring.probe_ofd(self.settings, self._clock),
             mismatched=bool(self.recovered.mismatched),
+            tracing=self.tracing,
         )
 
     def _ask_backup(self) -> None:

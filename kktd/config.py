@@ -218,6 +218,15 @@ class BackupSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TracingSettings:
+    otlp_url: str = _setting(
+        "Address of an OTLP/HTTP collector, ending in /v1/traces; empty: no spans are made.",
+        "",
+        form=r"(https?://[^\s?#]{1,512})?",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OrganisationSettings:
     inn: str = _setting("INN of the owner, 10 or 12 digits.", "", form=r"(\d{10}|\d{12})?")
     name: str = _setting("Name of the owner.", "", form=ANY_TEXT)
@@ -240,6 +249,7 @@ class Settings:
     odoo: OdooSettings = OdooSettings()
     alerts: AlertSettings = AlertSettings()
     backup: BackupSettings = BackupSettings()
+    tracing: TracingSettings = TracingSettings()
     organisation: OrganisationSettings = OrganisationSettings()
     printers: Mapping[str, PrinterSettings] = field(default_factory=dict)  # besides `printer`
 

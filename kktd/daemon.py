@@ -107,6 +107,7 @@ class Daemon:
                 lane.close()
             self._parts.store.close()
         # Else a thread still talks to a device: what it does is settled at the next start.
+        self._parts.tracing.close()
 
     def _finish_receipt(self, by: Deadline) -> bool:
         """Whether every lane ended; a receipt is waited for past `by`, and systemd is told so."""

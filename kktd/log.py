@@ -12,6 +12,7 @@ from typing import Final, TextIO
 import structlog
 
 from kktd.events import Event
+from kktd.trace import current_trace
 
 COMPONENT: Final = "kkt_adapter"
 _SECRET_KEYS: Final = frozenset({"token", "authorization", "email", "phone", "contact", "inn"})
@@ -79,12 +80,14 @@ def _stamp(
     _logger: object, _method: str, line: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     now = datetime.now(UTC)
+    of = current_trace()
     return {
         "timestamp": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
         "level": line.pop("level"),
         "component": COMPONENT,
         "event": line.pop("event"),
         **line,
+        **({} if of is None else {"trace_id": of.trace_id}),
     }
 
 

@@ -16,6 +16,7 @@ from kktd.receipts.lane import Lane
 from kktd.receipts.lanes import Lanes
 from kktd.receipts.waiters import Waiters
 from kktd.store.store import Store
+from kktd.trace import Tracing
 from kktd.worker import Worker
 
 # The longest a lane's step may take, s: what the watchdog waits for.
@@ -33,6 +34,7 @@ class Around:
     registered: Callable[[], None]
     sync_at: SyncAt
     status_read: Callable[[PrinterStatus], None]
+    tracing: Tracing
     worker: Callable[[str], Worker]
 
 
@@ -58,6 +60,7 @@ def make_lanes(
             sync_at=around.sync_at,
             zone=settings.zone,
             status_read=around.status_read,
+            tracing=around.tracing,
         )
 
     return Lanes(make(name, printer) for name, printer in settings.lanes.items())

@@ -26,6 +26,7 @@ from kktd.printers.base import PrinterStatus
 from kktd.receipts.admission import DeskRules, PrinterRules
 from kktd.receipts.lane import LaneRules
 from kktd.store.store import Store
+from kktd.trace import Tracing
 from kktd.upkeep.backup import BackupRules
 
 if TYPE_CHECKING:
@@ -140,6 +141,16 @@ def backup_rules(settings: Settings) -> BackupRules:
         backup.at,
         settings.zone,
     )
+
+
+def tracing(settings: Settings, clock: Clock) -> Tracing:
+    """Spans are made only where a collector is named."""
+    if not settings.tracing.otlp_url:
+        return Tracing(clock)
+    from kktd.trace_export import SpanExporter  # 15 MiB that most tills never need
+
+    exporter = SpanExporter(settings.tracing.otlp_url, settings.till.pos_ids[0])
+    return Tracing(clock, exporter.export, exporter.close)
 
 
 def link_rules(settings: Settings) -> LinkRules:

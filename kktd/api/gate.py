@@ -21,7 +21,7 @@ from kktd.api.messages import Language, language_of
 from kktd.errors import Forbidden
 from kktd.events import Event
 
-CORS_HEADERS: Final = "authorization, content-type, idempotency-key, accept-language"
+CORS_HEADERS: Final = "authorization, content-type, idempotency-key, accept-language, traceparent"
 CORS_EXPOSED: Final = "Idempotency-Replayed, Location, Retry-After, X-Request-Id"
 TRACE_CHARS: Final = 2_000
 

@@ -29,7 +29,13 @@ async def create(call: Call) -> Answer:
     role = call.caller.role
     supervised, testing = role.covers(Role.SUPERVISOR), role.covers(Role.ENGINEER)
 
+    trace = call.till.tracing.begin(call.request.headers.getlist("traceparent"))
+
     def accept() -> Ticket:
+        with call.till.tracing.span("accept", trace):
+            return take()
+
+    def take() -> Ticket:
         settings = call.till.settings()
         receipt = receipt_from(parse_json(body), settings.tax_system, settings.printer.ffd)
         pos_ids.append(receipt.pos_id)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from kktd.clock import Clock
+from kktd.clock import Clock, SystemClock
 from kktd.config import Settings
 from kktd.errors import NoNetwork, NotNow
 from kktd.metrics import Metrics
@@ -17,6 +17,7 @@ from kktd.ofd.breaker import Circuit
 from kktd.receipts.desk import Desk
 from kktd.receipts.lanes import Lanes
 from kktd.store.store import Store
+from kktd.trace import Tracing
 from kktd.upkeep.backup import BackupSeen
 from kktd.upkeep.disk import Disk
 
@@ -100,6 +101,7 @@ class Till:
     disk: Callable[[], Disk] = field(default=Disk)
     backup: BackupControl = BackupControl()
     bar: Callable[[], NotNow | None] = field(default=lambda: None)  # of the whole box (Desk)
+    tracing: Tracing = field(default_factory=lambda: Tracing(SystemClock()))
     mismatched: bool = False  # a shift's sums were not those of its movements at the start
     old_shifts: Callable[[], frozenset[str]] = field(default=frozenset)  # pos_ids, over 23 h
     capacity_reminder: Callable[[], bool] = field(default=lambda: False)  # raised for long

@@ -20,6 +20,7 @@ from kktd.store import odoo, receipts
 from kktd.store.connection import Db
 from kktd.store.odoo import Untold
 from kktd.store.store import Store
+from kktd.trace import Tracing, parse_traceparent
 
 SOON_S: Final = 2.0  # events are looked for so often while Odoo answers
 PAGES_MAX: Final = 20  # of the catalogue in one step
@@ -59,6 +60,7 @@ class OdooLink:
         pos_id: str,
         rules: LinkRules,
         report: Callable[[], Mapping[str, Any]],
+        tracing: Tracing | None = None,
     ) -> None:
         """`report` is the body of a heartbeat without pos_id."""
         self._client = client
@@ -68,6 +70,7 @@ class OdooLink:
         self._pos_id = pos_id
         self.rules = rules
         self._report = report
+        self._tracing = tracing or Tracing(clock)
         self._beat_due_s = float("-inf")
         self._import_due_s = float("-inf")
         self._beat: tuple[float, float] | None = None  # monotonic s, Odoo's clock then
@@ -151,12 +154,19 @@ class OdooLink:
         untold, events = self._store.read(query)
         if not untold:
             return False
+        began_s = self._clock.wall_s()
         try:
             accepted = self._client.send_events(self._pos_id, events, self._within(5))
         except NotAccepted as error:
             return self._refused(untold, events, error)
         now_s = int(self._clock.wall_s())
         up_to = min(accepted.up_to, untold[-1].seq)
+        for event in events:
+            header = event["data"].get("traceparent")
+            if header is not None and event["seq"] <= up_to:
+                self._tracing.note(
+                    "odoo_event", parse_traceparent(header), began_s, type=event["type"]
+                )
         self._store.write(lambda db: odoo.note_told(db, untold, up_to, now_s))
         return up_to == untold[-1].seq and len(untold) == limit
 

@@ -20,6 +20,8 @@ def tell(db: Db, one: Untold) -> dict[str, Any]:
         stored = receipts.find(db, one.receipt_id)
         hlc = stored.hlc.as_json()
         data |= _receipt(stored)
+        if stored.trace is not None:
+            data["traceparent"] = stored.trace.as_header()
     told: dict[str, Any] = {"seq": one.seq, "type": one.type, "hlc": hlc, "data": data}
     if one.receipt_id is not None:
         told["receipt_id"] = one.receipt_id

@@ -38,6 +38,7 @@ from kktd.store.connection import Db
 from kktd.store.leases import Boot
 from kktd.store.receipts import StoredReceipt
 from kktd.store.store import Store
+from kktd.trace import Tracing
 
 LEASE_LOOK_S: Final = 5.0
 
@@ -74,6 +75,7 @@ class Delivery:
         shared_lock: SharedLock | None = None,
         wake_worker: Callable[[], None] = lambda: None,
         server_time_s: Callable[[], int | None] = lambda: None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._store = store
         self._channel = channel
@@ -85,6 +87,7 @@ class Delivery:
         self.rules = rules
         self._shared_lock = shared_lock or LeaseAlone()
         self._wake_worker = wake_worker
+        self._tracing = tracing or Tracing(clock)
         self._ledger = Ledger(store, breaker, pace, clock, server_time_s)
         self._lock = threading.Lock()
         self._job: _Job | None = None
@@ -291,24 +294,25 @@ class Delivery:
     # ---- one receipt ------------------------------------------------------------------------
 
     def _send(self, stored: StoredReceipt) -> None:
-        assert stored.document is not None  # noqa: S101 - the query asks for a document
-        circuit = self._breaker.state
-        log.event(
-            Event.CIRCUIT_CHECK,
-            circuit_state=circuit,
-            failure_count=self._breaker.failure_count,
-        )
-        facts: dict[str, object] = {"receipt_id": stored.id}
-        if circuit is CircuitState.HALF_OPEN:
-            facts["is_probe"] = True
-        log.event(Event.OFD_SEND_START, level=None, till=stored.receipt.pos_id, **facts)
-        began_s = self._clock.monotonic_s()
-        try:
-            delivered = self._channel.send(stored.receipt, stored.document, self._deadline())
-        except DeliveryError as error:
-            self._fail(stored, error)
-        else:
-            self._succeed(stored, delivered, self._clock.monotonic_s() - began_s)
+        with self._tracing.span("deliver", stored.trace, receipt_id=stored.id) as span:
+            circuit = self._breaker.state
+            log.event(
+                Event.CIRCUIT_CHECK,
+                circuit_state=circuit,
+                failure_count=self._breaker.failure_count,
+            )
+            probe = {"is_probe": True} if circuit is CircuitState.HALF_OPEN else {}
+            till = stored.receipt.pos_id
+            log.event(Event.OFD_SEND_START, level=None, till=till, receipt_id=stored.id, **probe)
+            began_s = self._clock.monotonic_s()
+            assert stored.document is not None  # noqa: S101 - the query asks for a document
+            try:
+                delivered = self._channel.send(stored.receipt, stored.document, self._deadline())
+            except DeliveryError as error:
+                span.error = error.reason
+                self._fail(stored, error)
+            else:
+                self._succeed(stored, delivered, self._clock.monotonic_s() - began_s)
 
     def _succeed(self, stored: StoredReceipt, delivered: Delivered, duration_s: float) -> None:
         run = self._run

@@ -29,6 +29,7 @@ from kktd.ofd.channel import (
     WrongNumbers,
 )
 from kktd.ofd.http import HttpAnswer, HttpLine, bearer
+from kktd.trace import current_trace
 
 RETRY_AFTER_MAX_S: Final = 3_600.0  # nobody may silence a till for a day with one header
 POLL_FIRST_S: Final = 0.2
@@ -92,13 +93,16 @@ class RestChannel:
         self._line.close()
 
     def _headers(self, receipt_id: ReceiptId) -> dict[str, str]:
-        return {
+        headers = {
             "Authorization": bearer(self._token),
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # nothing to unpack, nothing that swells
             "Content-Type": "application/json",
             "Idempotency-Key": receipt_id,
         }
+        if (of := current_trace()) is not None:
+            headers["traceparent"] = of.as_header()
+        return headers
 
     def _poll(
         self,

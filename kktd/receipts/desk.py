@@ -39,12 +39,13 @@ from kktd.receipts.answers import (
 from kktd.receipts.handover import Handover
 from kktd.receipts.refunds import Odoo, Verdict
 from kktd.receipts.waiters import Waiters
-from kktd.store import journal, keys, lanes, operations, receipts
+from kktd.store import journal, keys, lanes, operations, receipts, traces
 from kktd.store.connection import Db
 from kktd.store.operations import Request
 from kktd.store.receipts import StoredReceipt
 from kktd.store.refunds import find_original
 from kktd.store.store import Store
+from kktd.trace import Trace, current_trace
 
 
 class Desk:
@@ -97,14 +98,16 @@ class Desk:
         PrinterUnavailable, ShiftClosed, ShiftExpired, Maintenance, ShuttingDown, StoreUnavailable,
         of a refund also Invalid, RefundNotSynced, NotEnoughCash: nothing is.
         """
-        lane = self._lane_of(receipt.pos_id)
+        lane, trace = self._lane_of(receipt.pos_id), current_trace()
         waiter = self._waiters.join(receipt.id)
-        try:
-            ticket = self._store.write(
-                lambda db: self._accept(
-                    db, lane, receipt, key, digest, odoo, supervised=supervised, testing=testing
-                )
+
+        def work(db: Db) -> Ticket:
+            return self._accept(
+                db, lane, receipt, key, digest, odoo, trace, supervised=supervised, testing=testing
             )
+
+        try:
+            ticket = self._store.write(work)
         except BaseException:
             if lane is not None:
                 lane.handover.drop(receipt.id)
@@ -129,6 +132,7 @@ class Desk:
         key: str | None,
         digest: bytes,
         odoo: Odoo,
+        trace: Trace | None,
         *,
         supervised: bool,
         testing: bool,
@@ -151,6 +155,8 @@ class Desk:
             refunds.check_cash(db, receipt, lane.pos_ids)
         stamp = self._hlc.tick()
         receipts.accept(db, receipt, stamp, now_s, lane.name)
+        if trace is not None:
+            traces.keep(db, receipt.id, trace)
         if key:
             keys.claim(db, key, digest, int(now_s), receipt_id=receipt.id)
         if count.waiting == 0:

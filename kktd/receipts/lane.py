@@ -32,6 +32,7 @@ from kktd.store.connection import Db
 from kktd.store.operations import Operation, OperationKind
 from kktd.store.receipts import Intent, StoredReceipt
 from kktd.store.store import Store
+from kktd.trace import Tracing
 
 PROBE_S: Final = 1.5  # idle: is it there, is paper back; re-plugged, it is ready within 2 s
 RETRY_S: Final = 1.0  # it was away or not ready
@@ -80,6 +81,7 @@ class Lane:
         sync_at: SyncAt = never,
         zone: tzinfo = UTC,
         status_read: Callable[[PrinterStatus], None] = lambda _: None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`pos_ids` are the tills it prints for; `wake` lets its worker look again at once.
 
@@ -97,7 +99,15 @@ class Lane:
         self._watch = PrinterWatch(
             printer, clock, self.identity, ClockCheck(store, clock, zone, name), status_read, name
         )
-        self._saga = Saga(printer, self._watch, self._books, clock, waiters, registered)
+        self._saga = Saga(
+            printer,
+            self._watch,
+            self._books,
+            clock,
+            waiters,
+            registered,
+            tracing or Tracing(clock),
+        )
         self._operations = Operations(
             printer, self._watch, self._books, store, clock, waiters, offline
         )

@@ -21,6 +21,7 @@ from kktd.receipts.health import STATUS_MS, PrinterWatch
 from kktd.receipts.settle import Absent, AskPerson, Registered, Verdict, settle_receipt
 from kktd.receipts.waiters import Waiters
 from kktd.store.receipts import Intent, StoredReceipt
+from kktd.trace import Open, Tracing, bound
 
 REGISTER_MS: Final = 90_000  # a whole receipt; each command has its own limit inside
 REGISTER_LINE_MS: Final = 200
@@ -42,6 +43,7 @@ class Saga:
         clock: Clock,
         waiters: Waiters,
         registered: Callable[[], None],
+        tracing: Tracing,
     ) -> None:
         self._printer = printer
         self._watch = watch
@@ -49,6 +51,7 @@ class Saga:
         self._clock = clock
         self._waiters = waiters
         self._registered = registered
+        self._tracing = tracing
 
     def print(self, stored: StoredReceipt, status: PrinterStatus, *, mark_document: bool) -> None:
         """Register an accepted receipt.  Raises Unreachable or NotReady after giving it back."""
@@ -58,6 +61,10 @@ class Saga:
 
     def print_begun(self, stored: StoredReceipt, intent: Intent) -> None:
         """The same for one whose intent is on disk."""
+        with self._tracing.span("print", stored.trace, receipt_id=stored.id) as span:
+            self._print_begun(stored, intent, span)
+
+    def _print_begun(self, stored: StoredReceipt, intent: Intent, span: Open) -> None:
         log.event(Event.KKT_PRINT_START, receipt_id=stored.id)
         started_s = self._clock.monotonic_s()
         try:
@@ -65,6 +72,7 @@ class Saga:
                 stored.receipt, intent.mark, self._within(_register_ms(stored.receipt))
             )
         except InDoubt as error:
+            span.error = error.code
             log.event(
                 Event.KKT_IN_DOUBT,
                 till=stored.receipt.pos_id,
@@ -74,6 +82,7 @@ class Saga:
             self._books.lose(stored)  # the caller waits on: the next step asks the FN
             return
         except Refused as error:
+            span.error = error.code
             log.event(
                 Event.KKT_PRINT_REFUSED,
                 till=stored.receipt.pos_id,
@@ -114,6 +123,10 @@ class Saga:
 
     def settle(self, stored: StoredReceipt) -> float:
         """Ask the FN about a receipt in doubt; returns how long to wait before the next job (s)."""
+        with self._tracing.span("settle", stored.trace, receipt_id=stored.id):
+            return self._settle(stored)
+
+    def _settle(self, stored: StoredReceipt) -> float:
         match self._verdict(stored):
             case Registered(document):
                 answer = self._books.confirm(stored, FiscalState.IN_DOUBT, document, printed=False)
@@ -163,8 +176,10 @@ class Saga:
         """
         match self._watch.status().paper:
             case Paper.READY:
+                traces = {str(one.id): one.trace for one in unfinished}
                 for receipt_id, answer in self._books.finish_paper(unfinished).items():
-                    log.event(Event.KKT_PAPER_FINISHED, receipt_id=receipt_id)
+                    with bound(traces.get(receipt_id)):
+                        log.event(Event.KKT_PAPER_FINISHED, receipt_id=receipt_id)
                     self._waiters.publish(receipt_id, answer)
                 return 0.0
             case Paper.WAITS_CONTINUE:

@@ -17,6 +17,7 @@ from kktd.model.fiscal import FiscalDocument
 from kktd.model.receipt import Receipt, ReceiptId
 from kktd.model.states import DELIVERY, FISCAL, Delivery, DeliveryStep, FiscalState, Step
 from kktd.store.connection import Db
+from kktd.trace import Trace, parse_traceparent
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class StoredReceipt:
     synced_at_s: int | None
     hlc: HlcStamp
     print_asked_at_s: int | None
+    trace: Trace | None = None
 
     @property
     def id(self) -> ReceiptId:
@@ -56,7 +58,7 @@ class StoredReceipt:
 
 _COLUMNS: Final = """id, request, print_state, held, attempts, problem, fiscal_doc, status,
   retry_count, last_error, created_at, registered_at, synced_at,
-  hlc_local_time, hlc_logical_counter, created_ms, print_asked_at"""
+  hlc_local_time, hlc_logical_counter, created_ms, print_asked_at, traceparent"""
 
 # The buffer of 200 (contract 1.1): what is on its way to the ОФД, from acceptance on.
 # `unfinished = 1` is the condition of the index: without it a query reads the whole history.
@@ -392,4 +394,5 @@ def _from_row(row: tuple[Any, ...]) -> StoredReceipt:
         synced_at_s=row[12],
         hlc=HlcStamp(row[13], row[14]),
         print_asked_at_s=row[16],
+        trace=parse_traceparent(row[17] or ""),
     )

@@ -200,7 +200,14 @@ LABELLED_ELSE: Final[dict[str, set[str]]] = {
     "kkt_buffer_capacity": set()
 }  # §5.8 has it without pos_id
 # The sale over HTTP (tests/unit/api/test_reading.py), and what a device or the box tells.
-ELSEWHERE: Final = ("kkt_receipt_latency_seconds", "kkt_fn_", "kkt_disk_", "kkt_power_")
+ELSEWHERE: Final = (
+    "kkt_receipt_latency_seconds",
+    "kkt_fn_",
+    "kkt_disk_",
+    "kkt_power_",
+    "kkt_printer_",
+    "kkt_backup_",
+)
 
 
 @pytest.fixture

@@ -271,10 +271,13 @@ class Shop:
         """Ask the API over its own application, without a socket."""
         return asyncio.run(self._ask("GET", path, language))
 
+    def all_lines(self) -> list[dict[str, Any]]:
+        """Everything that was logged."""
+        return [json.loads(line) for line in self._log.getvalue().splitlines()]
+
     def lines(self, *names: str) -> list[dict[str, Any]]:
         """What was logged under these names."""
-        found = [json.loads(line) for line in self._log.getvalue().splitlines()]
-        return [line for line in found if line["event"] in names]
+        return [line for line in self.all_lines() if line["event"] in names]
 
     async def _ask(self, method: str, path: str, language: str) -> Seen:
         route, _, query = path.partition("?")

@@ -19,6 +19,7 @@ CREATE TABLE receipts (
   held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),   -- waits for a person
   attempts INTEGER NOT NULL DEFAULT 0,
   print_asked_at INTEGER,                    -- s; a person wants the paper (again)
+  traceparent TEXT,                          -- W3C; NULL: nobody traces it
   problem TEXT,                              -- JSON: why it waits, is in doubt or was refused
 
   fn TEXT,

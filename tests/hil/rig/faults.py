@@ -68,6 +68,7 @@ CATALOGUE: Final = {
     "ofd": OFD_FAULTS,
     "odoo": ODOO_FAULTS,
     "duty": HTTP_FAULTS,
+    "collector": HTTP_FAULTS,
 }
 # Settings whose values are checked when the fault is added: later is in the middle of a request.
 COUNTS: Final = frozenset({"ms", "bytes", "retry_after"})

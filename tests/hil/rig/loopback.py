@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer; `body` is sent as JSON."""
+    """One answer; `body` is sent as JSON, bytes as they are with the type in `headers`."""
 
     status: int
     body: object
@@ -173,9 +173,13 @@ class _Connection(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = _handle
 
     def _send(self, reply: Reply) -> None:
-        body = json.dumps(reply.body, ensure_ascii=False).encode()
         head = [f"HTTP/1.1 {reply.status} {responses.get(reply.status, 'Unknown')}"]
-        head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        if isinstance(reply.body, bytes):
+            body = reply.body
+        else:
+            body = json.dumps(reply.body, ensure_ascii=False).encode()
+            head.append("Content-Type: application/json")
+        head.append(f"Content-Length: {len(body)}")
         head += [f"{name}: {value}" for name, value in reply.headers.items()]
         if reply.sent is not Sent.ALL:
             self.close_connection = True

@@ -92,6 +92,7 @@ class SimulatedOfd:
             "method": request.method,
             "path": request.path,
             "key": request.headers.get("idempotency-key"),
+            "traceparent": request.headers.get("traceparent"),
             "body": body if request.body else None,
             "answer": None,
             "fault": None,

@@ -35,6 +35,7 @@ from kktd.ofd.channel import (
     Unknown,
     WrongNumbers,
 )
+from kktd.trace import Trace, bound
 from tests.support.receipts import a_line, a_receipt
 from tests.unit.ofd.conftest import SELLER, Line, RudeServer
 
@@ -50,6 +51,14 @@ def test_a_receipt_is_delivered_with_the_numbers_of_the_fn(line: Line, ofd: Simu
     assert kept["timestamp"] == "2026-03-02T14:23:00+03:00"
     assert kept["total"] == "199.00"
     assert kept["fiscal"]["qr"].startswith("t=20260302T1423&s=199.00&fn=9960440300112233&i=7")
+
+
+def test_the_trace_of_the_sale_goes_along(line: Line, ofd: SimulatedOfd) -> None:
+    sale = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+    with bound(sale):
+        line.send(a_receipt(), fd=7)
+    line.send(a_receipt(), fd=8)
+    assert [row["traceparent"] for row in ofd.requests()] == [sale.as_header(), None]
 
 
 @pytest.mark.parametrize("vat", VatRate)
