@@ -119,6 +119,14 @@ REMEDIES: Final = {
         "Код маркировки не принят: продавать этот товар нельзя.",
         "The marking code was not accepted: this item may not be sold.",
     ),
+    "vat_missing": Remedy(
+        "В ККТ нет такой ставки НДС: нужна новая прошивка. Вызовите инженера.",
+        "The printer does not know that VAT rate: it needs new firmware. Call an engineer.",
+    ),
+    "vat_replaced": Remedy(
+        "ККТ сама меняет НДС 20 % на 22 %: инженер ставит в таблице 17 поле 71 = 2.",
+        "The printer turns VAT 20 % into 22 %: an engineer sets table 17 field 71 to 2.",
+    ),
     "marking_forged": Remedy(
         "Код маркировки не прошёл проверку: отложите этот товар и пробейте чек без него.",
         "The marking code failed its check: put that item aside, ring up the rest without it.",

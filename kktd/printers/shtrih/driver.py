@@ -45,6 +45,7 @@ from kktd.printers.shtrih.commands import (
 )
 from kktd.printers.shtrih.device import DeviceCalls
 from kktd.printers.shtrih.marking import Marking
+from kktd.printers.shtrih.rates import Rates
 from kktd.printers.shtrih.session import Session
 from kktd.printers.shtrih.verdicts import (
     FAILURES,
@@ -73,6 +74,7 @@ class ShtrihPrinter(DeviceCalls):
         self._session = Session(port, clock, settings.password, settings.protocol)
         self._archive = Archive(self._session)
         self._ffd = settings.ffd
+        self._rates = Rates(self._session)
         self._marking = Marking(
             self._session,
             offered=settings.ffd == sale.FFD_1_2,
@@ -132,6 +134,7 @@ class ShtrihPrinter(DeviceCalls):
             except sale.Unprintable as error:
                 raise Refused(str(error), device_code=None, remedy=error.remedy) from error
             require_open_shift(self._cleaned(by))
+            self._rates.check(receipt.lines, by)
             before = self._before(by)
             try:
                 marks = self._marking.check(planned.marks, by)
@@ -229,6 +232,7 @@ class ShtrihPrinter(DeviceCalls):
         if self._identity is not None and self._session.connected:
             return self._identity
         self._identity = None
+        self._rates.forget()
         call = self._session.call
         device = answers.device_type(call(DEVICE_TYPE, by))
         full = answers.full_status(call(FULL_STATUS, by))

@@ -18,8 +18,8 @@ Handler = Callable[[Till, Request], bytes]
 
 FIRMWARE: Final = b"C3" + le(664, 2) + bytes([21, 1, 26])
 NO_SERIAL: Final = 0xFFFF_FFFF
-MODEL_NANO_F: Final = 152
-NAME: Final = "ШТРИХ-НАНО-Ф"
+# What FCh says of the family whose bytes of VAT rates it takes
+MODELS: Final = {"nano": (152, "ШТРИХ-НАНО-Ф"), "standard": (250, "ШТРИХ-М-01Ф")}
 BAUD_115200: Final = 6
 # receipt optical sensor, cover, receipt lever, cutter, drawer sensor, 22 non-fiscal documents,
 # 36 6Bh, 43 ФН, 45 tag autoprint, 47 ФФД 1.1, 48 corrections by 8Dh
@@ -69,8 +69,9 @@ def full_status(till: Till, _request: Request) -> bytes:
     )
 
 
-def device_type(_till: Till, _request: Request) -> bytes:
-    return bytes([0, 0, 1, 14, MODEL_NANO_F, 0]) + NAME.encode("cp1251")
+def device_type(till: Till, _request: Request) -> bytes:
+    model, name = MODELS[till.options.vat_bytes]
+    return bytes([0, 0, 1, 14, model, 0]) + name.encode("cp1251")
 
 
 def model_parameters(till: Till, request: Request) -> bytes:
