@@ -104,7 +104,7 @@ class Assembly:
         self._breaker = Breaker(clock, wiring.breaker_rules(settings))
         self._network = self._make_network()
         self._prober = Prober(
-            self._outside.ofd(settings, clock), self._network, clock, wiring.probe_rules(settings)
+            self._make_channel(), self._network, clock, wiring.probe_rules(settings)
         )
         self._pace = Pace(wiring.pace_rules(settings), self._outside.chance)
         self.delivery = self._make_delivery()
@@ -137,10 +137,15 @@ class Assembly:
         self._breaker.subscribe(lambda change: network.note_circuit(change.now))
         return network
 
+    def _make_channel(self) -> OfdChannel:
+        if self.settings.ofd.channel == "device":
+            return wiring.device_channel(self.settings, self._clock, lambda: self.lanes)
+        return self._outside.ofd(self.settings, self._clock)
+
     def _make_delivery(self) -> Delivery:
         return Delivery(
             self.store,
-            self._outside.ofd(self.settings, self._clock),
+            self._make_channel(),
             self._breaker,
             self._pace,
             self._clock,
@@ -301,7 +306,7 @@ class Assembly:
             self._alerts.use(self._outside.alerts(settings, self._clock))
         self.settings = settings
         self.desk.rules = wiring.desk_rules(settings)
-        printing.swap_rules(self.lanes, settings.lanes)
+        printing.swap_rules(self.lanes, settings)
         self.delivery.rules = wiring.delivery_rules(settings)
         self._pace.rules = wiring.pace_rules(settings)
         self._prober.rules = wiring.probe_rules(settings)

@@ -120,6 +120,11 @@ class BufferSettings:
 
 @dataclass(frozen=True, slots=True)
 class OfdSettings:
+    channel: str = _setting(
+        "rest: receipts leave from here; device: the printer delivers by itself.",
+        "rest",
+        choices=("rest", "device"),
+    )
     url: str = _setting(
         "Base address of the ОФД's REST API; empty: nothing is delivered from here.",
         "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,7 +51,7 @@ def make_lanes(
             around.store,
             around.clock,
             around.waiters,
-            wiring.lane_rules(printer),
+            wiring.lane_rules(settings, name),
             offline=around.offline,
             registered=around.registered,
             name=name,
@@ -81,10 +81,10 @@ def steps(lanes: Lanes) -> dict[str, tuple[Callable[[float], float], float]]:
     return {worker_name(lane.name): (lane.step, LANE_STEP_MAX_S) for lane in lanes}
 
 
-def swap_rules(lanes: Lanes, printers: Mapping[str, PrinterSettings]) -> None:
+def swap_rules(lanes: Lanes, settings: Settings) -> None:
     """Each lane takes its own between two receipts."""
     for lane in lanes:
-        lane.use(wiring.lane_rules(printers[lane.name]))
+        lane.use(wiring.lane_rules(settings, lane.name))
         lane.wake()
 
 

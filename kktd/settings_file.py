@@ -26,9 +26,11 @@ def load(path: Path) -> Settings:
 
 def require_complete(settings: Settings) -> None:
     """Raise BadConfig while the till could sell and never deliver."""
+    by_device = settings.ofd.channel == "device"
+    rest = {"ofd.url": settings.ofd.url, "ofd.token_file": settings.ofd.token_file}
+    ofd = {} if by_device else rest
     needed = {
-        "ofd.url": settings.ofd.url,
-        "ofd.token_file": settings.ofd.token_file,
+        **ofd,
         "organisation.inn": settings.organisation.inn,
         "organisation.address": settings.organisation.address,
     }

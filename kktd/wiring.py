@@ -13,18 +13,21 @@ from zoneinfo import ZoneInfo
 from kktd.alerts.channels import Alertmanager, Poster, Webhook
 from kktd.alerts.outbox import Channel
 from kktd.clock import Clock, Deadline, HlcStamp, HybridClock
-from kktd.config import PrinterSettings, Settings
+from kktd.config import Settings
+from kktd.model.device import FnLife
 from kktd.network.prober import ProbeRules
 from kktd.odoo.client import Odoo, OdooClient
 from kktd.odoo.link import LinkRules
 from kktd.ofd.body import Seller
 from kktd.ofd.breaker import BreakerRules
 from kktd.ofd.delivery import DeliveryRules
+from kktd.ofd.device import DeviceChannel
 from kktd.ofd.lock import LeaseAlone, SharedLock
 from kktd.ofd.pace import PaceRules
 from kktd.printers.base import PrinterStatus
 from kktd.receipts.admission import DeskRules, PrinterRules
-from kktd.receipts.lane import LaneRules
+from kktd.receipts.lane import FN_READ_S, LaneRules
+from kktd.receipts.lanes import Lanes
 from kktd.store.store import Store
 from kktd.trace import Tracing
 from kktd.upkeep.backup import BackupRules
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from kktd.ofd.rest import RestChannel
 
 DAY_S: Final = 86_400
+DEVICE_READ_S: Final = 5  # channel `device`: between two looks at the FN's counters
 PROBE_MS: Final = 20_000  # less than kktctl waits
 # FastAPI, uvicorn and requests are most of a start: they load while the database is checked.
 LOADED_BESIDE: Final = ("kktd.api.app", "kktd.api.listeners", "kktd.ofd.rest")
@@ -47,6 +51,20 @@ def open_store(file: Path) -> Store:
         for name in LOADED_BESIDE:
             importlib.import_module(name)
         return opening.result()
+
+
+def device_channel(settings: Settings, clock: Clock, lanes: Callable[[], Lanes]) -> DeviceChannel:
+    """`lanes` are asked at each look."""
+
+    def readings() -> dict[str, FnLife | None]:
+        found: dict[str, FnLife | None] = {}
+        for lane in lanes():
+            known, life = lane.identity.known, lane.health.fn_life
+            if known is not None:
+                found[known.fn] = life if life is not None and life.fn == known.fn else None
+        return found
+
+    return DeviceChannel(readings, clock, settings.zone)
 
 
 def channel(settings: Settings, clock: Clock) -> RestChannel:
@@ -171,7 +189,10 @@ def pace_rules(settings: Settings) -> PaceRules:
 
 def delivery_rules(settings: Settings) -> DeliveryRules:
     ofd = settings.ofd
-    return DeliveryRules(ofd.timeout_ms, ofd.sync_interval_s, ofd.sync_batch_size)
+    interval_s = ofd.sync_interval_s
+    if ofd.channel == "device":
+        interval_s = min(interval_s, DEVICE_READ_S)
+    return DeliveryRules(ofd.timeout_ms, interval_s, ofd.sync_batch_size)
 
 
 def probe_rules(settings: Settings) -> ProbeRules:
@@ -192,8 +213,15 @@ def desk_rules(settings: Settings) -> DeskRules:
     return DeskRules(settings.buffer.capacity, printers)
 
 
-def lane_rules(printer: PrinterSettings) -> LaneRules:
-    return LaneRules(printer.auto_print_s, printer.open_shift_on_sale, printer.mark_documents)
+def lane_rules(settings: Settings, name: str) -> LaneRules:
+    """Of one printer.  Where it delivers by itself its counters are read all the time."""
+    printer = settings.lanes[name]
+    return LaneRules(
+        printer.auto_print_s,
+        printer.open_shift_on_sale,
+        printer.mark_documents,
+        DEVICE_READ_S if settings.ofd.channel == "device" else FN_READ_S,
+    )
 
 
 def hybrid_clock(clock: Clock, last: HlcStamp) -> HybridClock:

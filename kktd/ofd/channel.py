@@ -75,7 +75,16 @@ class Misconfigured(DeliveryError):
 
 
 class OfdChannel(Protocol):
-    """One way to the ОФД.  One caller thread."""
+    """One way to the ОФД.  One caller thread.
+
+    `waits`: a receipt may have to wait until it `is_ready`, which is no failure.
+    """
+
+    @property
+    def waits(self) -> bool: ...
+
+    def is_ready(self, document: FiscalDocument) -> bool:
+        """Whether it makes sense to send this one now."""
 
     def send(self, receipt: Receipt, document: FiscalDocument, by: Deadline) -> Delivered:
         """Hand over one registered receipt; repeating it is harmless."""

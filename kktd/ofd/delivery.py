@@ -20,7 +20,7 @@ from kktd.clock import Clock, Deadline
 from kktd.errors import LeaseHeld, NoNetwork
 from kktd.events import Event
 from kktd.model.states import CircuitState
-from kktd.ofd import runs
+from kktd.ofd import batch, runs
 from kktd.ofd.breaker import Breaker, CircuitChange
 from kktd.ofd.channel import (
     Delivered,
@@ -242,13 +242,9 @@ class Delivery:
         """Take the next batch and the lease (or LeaseHeld); False when nothing may go."""
         closed = self._breaker.state is CircuitState.CLOSED
         limit = self.rules.batch if closed else 1
-        pace = self._pace
-
-        def look(db: Db) -> tuple[list[StoredReceipt], int]:
-            found = outbox.find(db, limit, pace.troubled, lambda one: pace.may_go(one, now_s))
-            return found, outbox.count(db) if found else 0
-
-        found, pending = self._store.read(look)
+        found, pending = self._store.read(
+            lambda db: batch.find(db, self._channel, self._pace, limit, now_s)
+        )
         if not found:
             return False
         run = self._run or self._new_run(now_s)

@@ -24,11 +24,11 @@ def count(db: Db) -> int:
 
 
 def find(
-    db: Db, limit: int, skipped_max: int, may_go: Callable[[str], bool]
+    db: Db, limit: int, skipped_max: int, may_go: Callable[[StoredReceipt], bool]
 ) -> list[StoredReceipt]:
     """The first `limit` in the FN's order that `may_go` lets through; it stops `skipped_max`."""
     found = receipts.find_to_deliver(db, limit + skipped_max)
-    return [one for one in found if may_go(one.id)][:limit]
+    return [one for one in found if may_go(one)][:limit]
 
 
 def take(db: Db, batch: Iterable[StoredReceipt]) -> None:

@@ -30,6 +30,8 @@ class Printer(Protocol):
     def paper(self) -> Any: ...
     def insert_paper(self) -> None: ...
     def plug(self) -> None: ...
+    def confirm_by_ofd(self, fd: int) -> None: ...
+    def set_ofd_online(self, online: bool) -> None: ...
 
 
 class Ofd(Protocol):
@@ -74,6 +76,7 @@ class ControlServer:
         if printer is not None:
             self._show("/fn/documents", lambda: _documents(printer))
             self._show("/fn/status", printer.fn_status)
+            self._routes["POST", "/fn/ofd"] = self._deliver
             self._show("/paper", printer.paper)
         if ofd is not None:
             self._show("/ofd/receipts", lambda: _posts(ofd))
@@ -153,6 +156,18 @@ class ControlServer:
             self._printer.plug()
         else:
             self._printer.insert_paper()
+
+    def _deliver(self, request: Request) -> Reply:
+        """`{"fd"}`: up to this one the OFD has them; `{"online"}`: from now on at once, or none."""
+        body = _object(request.body)
+        fd, online = body.get("fd"), body.get("online")
+        if self._printer is None or (type(fd) is not int and type(online) is not bool):
+            raise BadFault("fd: a number, or online: true or false")
+        if type(fd) is int:
+            self._printer.confirm_by_ofd(fd)
+        if type(online) is bool:
+            self._printer.set_ofd_online(online)
+        return Reply(200, body)
 
     def _advance_clock(self, request: Request) -> Reply:
         seconds = _object(request.body).get("advance_s")

@@ -36,7 +36,7 @@ def give_up(bench: ApiBench) -> tuple[str, str]:
     store = bench.api_till.store
 
     def work(db: Db) -> str:
-        outbox.take(db, outbox.find(db, 1, 100, lambda one: one == sold))
+        outbox.take(db, outbox.find(db, 1, 100, lambda one: one.id == sold))
         receipts.note_delivery_error(db, sold, "422 wrong tag", counts=True)
         return dlq.move(db, sold, Reason.MAX_RETRIES, 5_000)
 

@@ -23,7 +23,7 @@ def bench(tmp_path: Path) -> Iterator[DeliveryBench]:
 
 def give_up(bench: DeliveryBench) -> str:
     [sold] = bench.sell()
-    found = bench.store.read(lambda db: outbox.find(db, 1, 0, lambda one: one == sold))
+    found = bench.store.read(lambda db: outbox.find(db, 1, 0, lambda one: one.id == sold))
     bench.store.write(lambda db: outbox.take(db, found))
     bench.store.write(lambda db: receipts.note_delivery_error(db, sold, "422", counts=True))
     return bench.store.write(lambda db: dlq.move(db, sold, Reason.MAX_RETRIES, 5_000))
