@@ -341,6 +341,7 @@ class Assembly:
             duration_s=last.duration_s if last else 0.0,
             running_s=seen.running_for_s or 0.0,
             stopped_reason=seen.stopped,
+            throttled=seen.throttled,
         )
 
     def on_time(self) -> dict[str, bool]:

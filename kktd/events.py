@@ -51,6 +51,8 @@ class Event(Enum):
     OFD_SEND_SUCCESS = ("ofd_send_success", "INFO", None)
     OFD_SEND_FAILED = ("ofd_send_failed", "ERROR", None)
     OFD_STOPPED = ("ofd_stopped", "CRITICAL", "ofd_stopped")
+    OFD_THROTTLED = ("ofd_throttled", "WARN", "ofd_throttled")
+    OFD_UNTHROTTLED = ("ofd_unthrottled", "INFO", None)
     RECEIPT_SYNCED = ("receipt_synced", "INFO", "receipt_synced")
     RECEIPT_FAILED = ("receipt_failed", "CRITICAL", "receipt_failed")
     DLQ_RETRIED = ("dlq_retried", "INFO", "dlq_retried")

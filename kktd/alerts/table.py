@@ -26,6 +26,7 @@ class Facts:
     circuit_closed: bool
     sync_running_s: float
     ofd_stopped: bool
+    ofd_throttled: bool
     disk_failed: bool
     capacity_raised: bool
     printer_remedy: str | None
@@ -184,6 +185,17 @@ ALERTS: Final = (
         "The OFD cannot be reached, receipts are kept and leave by themselves: check the network.",
         "A.5",
         expr="kkt_circuit_breaker_state != 0",
+    ),
+    Alert(
+        "OfdThrottled",
+        "P2",
+        5 * MINUTE_S,
+        lambda now: now.ofd_throttled,
+        "ОФД просит слать реже: чеки уходят медленнее, ничего не потеряно. "
+        "Если так каждый день, попросите у провайдера больший лимит.",
+        "The OFD asks for fewer requests: receipts leave more slowly, nothing is lost. "
+        "If it goes on for days, ask the provider for a higher limit.",
+        "A.5",
     ),
     Alert(
         "DLQBacklog",

@@ -71,6 +71,10 @@ SENTENCES: Final[Mapping[str, Pair]] = {
         "The OFD does not answer, sending pauses.",
     ),
     "circuit_closed": ("ОФД снова отвечает.", "The OFD answers again."),
+    "ofd_throttled": (
+        "ОФД просит слать реже, чеки уходят медленнее.",
+        "The OFD asks for fewer requests, receipts leave more slowly.",
+    ),
     "ofd_stopped": (
         "ОФД не принимает ключ кассы: обновите ключ.",
         "The OFD does not take the till's key: renew it.",

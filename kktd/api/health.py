@@ -71,6 +71,7 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
             "status": "healthy" if reachable else "degraded",
             "network_status": seen.network,
             "stopped_reason": seen.sync.stopped_reason,
+            "throttled": seen.sync.throttled,
         },
         "buffer": {
             "status": "healthy" if seen.percent_full < WARN_PERCENT else "degraded",

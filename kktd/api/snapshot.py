@@ -218,6 +218,7 @@ def as_facts(seen: Snapshot) -> Facts:
         circuit_closed=seen.circuit.state is CircuitState.CLOSED,
         sync_running_s=seen.sync.running_s,
         ofd_stopped=seen.sync.stopped_reason is not None,
+        ofd_throttled=seen.sync.throttled,
         disk_failed=seen.disk_failed,
         disk_percent=seen.disk.percent,
         backup_failed=seen.backup.problem is not None,

@@ -34,6 +34,7 @@ class SyncView:
     failed_count: int = 0
     duration_s: float = 0.0
     running_s: float = 0.0
+    throttled: bool = False  # 429: receipts leave more slowly
     stopped_reason: str | None = None  # 401/403: the queue stands until the settings change
 
 

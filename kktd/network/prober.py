@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from kktd.clock import Clock, Deadline
 from kktd.network.mode import Network
 from kktd.ofd.channel import DeliveryError, OfdChannel, Throttled
+
+SLOWEST_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +30,26 @@ class Prober:
         self._network = network
         self._clock = clock
         self.rules = rules
+        self._refusals = 0  # 429 in a row
 
     def step(self, now_s: float) -> float:
-        """One probe; the next is due an interval after this one began (monotonic s)."""
+        """One probe; the next is due an interval after this one began (monotonic s).
+
+        After a 429 it is due later, as long as it was asked to wait or twice the interval before.
+        """
+        wait_s = 0.0
         try:
             self._channel.ping(Deadline.after_ms(self._clock, self.rules.timeout_ms))
-        except Throttled:
-            answered = True
+        except Throttled as error:
+            answered, wait_s = True, error.retry_after_s or 0.0
+            self._refusals += 1
         except DeliveryError:
             answered = False
         else:
-            answered = True
+            answered, self._refusals = True, 0
         self._network.note_ofd(answered)
-        return now_s + self.rules.interval_s
+        slower_s = min(self.rules.interval_s * 2.0 ** min(self._refusals, 10), SLOWEST_S)
+        return now_s + max(self.rules.interval_s, slower_s, wait_s)
 
     def close(self) -> None:
         """After the last step."""

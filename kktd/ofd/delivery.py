@@ -27,12 +27,13 @@ from kktd.ofd.channel import (
     DeliveryError,
     NotAccepted,
     OfdChannel,
+    Throttled,
 )
 from kktd.ofd.ledger import Ledger
 from kktd.ofd.lock import LeaseAlone, SharedLock
 from kktd.ofd.pace import Pace
 from kktd.ofd.reports import DeliverySnapshot, LastSync, SyncJob
-from kktd.ofd.runs import Run, Trigger
+from kktd.ofd.runs import Job, Run, Trigger
 from kktd.store import journal, leases, outbox
 from kktd.store.connection import Db
 from kktd.store.leases import Boot
@@ -50,12 +51,6 @@ class DeliveryRules:
     timeout_ms: int = 10_000
     interval_s: float = 300.0
     batch: int = 20
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    run: Run
-    force: bool
 
 
 class Delivery:
@@ -90,7 +85,7 @@ class Delivery:
         self._tracing = tracing or Tracing(clock)
         self._ledger = Ledger(store, breaker, pace, clock, server_time_s)
         self._lock = threading.Lock()
-        self._job: _Job | None = None
+        self._job: Job | None = None
         self._woken = False
         self._afresh = False
         self._run: Run | None = None
@@ -138,16 +133,17 @@ class Delivery:
             raise
         runs.log_locked(run)
         with self._lock:
-            self._job = _Job(run, force)
+            self._job = Job(run, force)
         self._wake_worker()
         return SyncJob(str(uuid.uuid4()), pending, runs.estimate_s(pending))
 
     def snapshot(self) -> DeliverySnapshot:
-        run = self._run
+        run, now_s = self._run, self._clock.monotonic_s()
         return DeliverySnapshot(
             self._last_sync,
-            self._clock.monotonic_s() - run.began_s if run else None,
+            now_s - run.began_s if run else None,
             self._pace.stopped,
+            self._pace.throttle.is_on(now_s),
         )
 
     # ---- the worker -------------------------------------------------------------------------
@@ -196,6 +192,8 @@ class Delivery:
             self._give_back()
             self._end_run()
             return now_s + LEASE_LOOK_S
+        if (gap_ends_s := self._pace.throttle.next_s) > now_s:
+            return gap_ends_s
         stored = self._batch.popleft()
         if self._pace.wants_ping(stored.id):
             self._batch.appendleft(stored)
@@ -224,6 +222,8 @@ class Delivery:
             self._channel.ping(self._deadline())
         except DeliveryError as error:
             self._breaker.failed(error)
+            if isinstance(error, Throttled):
+                self._pace.note_asked(self._clock.monotonic_s(), error.retry_after_s)
         else:
             self._pace.note_ping()
 

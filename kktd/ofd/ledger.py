@@ -6,6 +6,7 @@ Each outcome is one transaction: status, event and, for one given up, its copy i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from kktd import log
 from kktd.clock import Clock
@@ -17,6 +18,7 @@ from kktd.ofd.channel import (
     DeliveryError,
     Misconfigured,
     NotAccepted,
+    Throttled,
     Unavailable,
     WrongNumbers,
 )
@@ -62,6 +64,7 @@ class Ledger:
         )
         self._breaker.succeeded()
         self._pace.note_delivered(stored.id)
+        unthrottled = self._pace.throttle.note_went(self._clock.monotonic_s())
         server_time_s = self._server_time_s()
         wall_s = self._clock.wall_s()
 
@@ -78,6 +81,8 @@ class Ledger:
             return also(db)
 
         result = self._store.write(work)
+        if unthrottled:
+            log.event(Event.OFD_UNTHROTTLED)
         log.event(
             Event.RECEIPT_SYNCED,
             till=stored.receipt.pos_id,
@@ -99,11 +104,18 @@ class Ledger:
             circuit_failure_count=self._breaker.count_after(error),
         )
         self._breaker.failed(error)
+        throttles = isinstance(error, Throttled) and self._pace.throttle.note_refused(
+            self._clock.monotonic_s()
+        )
         stops = isinstance(error, Misconfigured) and self._pace.stopped is None
         # No connection, 429 and 503 are not the receipt's fault; neither is a wrong token.
         may_count = not isinstance(error, Unavailable | Misconfigured)
         counts = may_count and self._pace.alive_since(stored.id)
         now_ms = int(self._clock.wall_s() * 1000)
+        asked: dict[str, Any] = {
+            "retry_after_seconds": error.retry_after_s,
+            "gap_seconds": self._pace.throttle.gap_s,
+        }
 
         def work(db: Db) -> tuple[int, dlq.Reason | None]:
             counted = receipts.note_delivery_error(db, stored.id, error.reason, counts=counts)
@@ -113,11 +125,15 @@ class Ledger:
             outbox.give_back(db, rest if reason else [stored.id, *rest])
             if stops:
                 journal.append(db, Event.OFD_STOPPED, now_ms, reason=error.reason)
+            if throttles:
+                journal.append(db, Event.OFD_THROTTLED, now_ms, **asked)
             return counted, reason
 
         counted, reason = self._store.write(work)
         if stops:
             log.event(Event.OFD_STOPPED, reason=error.reason)
+        if throttles:
+            log.event(Event.OFD_THROTTLED, **asked)
         self._set_pace(stored.id, error, exhausted=counted >= self._pace.rules.attempts_max)
         if reason is not None:
             self._pace.forget(stored.id)

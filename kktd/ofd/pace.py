@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kktd.ofd.throttle import Throttle
+
 DUE_NOW_S = float("-inf")
 
 
@@ -54,6 +56,7 @@ class Pace:
         self._asked_until_s = DUE_NOW_S  # Retry-After
         self._stopped_until_s = DUE_NOW_S
         self.stopped: str | None = None
+        self.throttle = Throttle()
 
     # ---- what happened ----------------------------------------------------------------------
 
@@ -97,6 +100,10 @@ class Pace:
             self._hold(now_s)
         else:
             self._asked_until_s = now_s + max(retry_after_s, self.rules.backoff_first_s)
+
+    def note_asked(self, now_s: float, retry_after_s: float | None) -> None:
+        """A ping was answered with 429: the next one goes later than the breaker alone would."""
+        self._asked_until_s = now_s + (retry_after_s or self.rules.backoff_max_s)
 
     def note_stopped(self, receipt_id: str, now_s: float, reason: str) -> None:
         """Nothing will be taken until the settings change: look again now and then."""

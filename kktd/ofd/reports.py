@@ -26,8 +26,12 @@ class SyncJob:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySnapshot:
-    """What the API and the metrics show.  `stopped`: why nothing is taken (401, 403), or None."""
+    """What the API and the metrics show.  `stopped`: why nothing is taken (401, 403), or None.
+
+    `throttled`: the ОФД answered 429, and receipts leave more slowly.
+    """
 
     last_sync: LastSync | None
     running_for_s: float | None
     stopped: str | None
+    throttled: bool

@@ -45,6 +45,14 @@ class Run:
     failed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A sync that somebody asked for; `force` ignores the backoff."""
+
+    run: Run
+    force: bool
+
+
 def estimate_s(pending: int) -> int:
     """Whole seconds a sync of so many takes at the promised rate."""
     return math.ceil(pending * SECONDS_A_RECEIPT)

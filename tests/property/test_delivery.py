@@ -397,3 +397,36 @@ def test_any_weather_ends_with_every_receipt_once(
         assert not bench.dead()
     finally:
         bench.close()
+
+
+def test_after_a_429_receipts_leave_apart_until_nobody_objects(bench: DeliveryBench) -> None:
+    """A.5, case 3: slower, said once, and itself again by itself."""
+    bench.ofd.outage, bench.ofd.retry_after_s = "429", 10
+    bench.sell(25)
+    bench.run(9)
+    bench.ofd.outage = None
+    bench.run(1 + 5)
+    assert 4 <= len(bench.ofd.stored) <= 6  # one a second, and the ОФД's own time
+    assert bench.delivery.snapshot().throttled
+    bench.run(30)
+    assert len(bench.ofd.stored) == 25
+    assert not bench.delivery.snapshot().throttled
+    told = bench.lines("ofd_throttled", "ofd_unthrottled")
+    assert [line["event"] for line in told] == ["ofd_throttled", "ofd_unthrottled"]
+    assert (told[0]["retry_after_seconds"], told[0]["gap_seconds"]) == (10, 1)
+    assert bench.stored_events().count("ofd_throttled") == 1
+
+
+def test_half_open_probes_are_rarer_when_the_ofd_asks_for_it(bench: DeliveryBench) -> None:
+    bench.ofd.outage = "refused"
+    bench.sell(3)
+    bench.run(10 * 60)
+    assert bench.breaker.state is CircuitState.OPEN
+    bench.ofd.outage, bench.ofd.retry_after_s = "429", 300
+    bench.run(61)
+    asked = len(bench.ofd.pings) + len(bench.ofd.sends)
+    bench.run(298 - 61)
+    assert len(bench.ofd.pings) + len(bench.ofd.sends) == asked
+    bench.ofd.outage = None
+    bench.run(120)
+    assert bench.pending() == 0

@@ -71,6 +71,7 @@ class OfdPart(TypedDict):
     status: Literal["healthy", "degraded"]
     network_status: NetworkMode
     stopped_reason: str | None
+    throttled: bool
 
 
 class OdooPart(TypedDict):

@@ -27,6 +27,7 @@ CALM = Facts(
     circuit_closed=True,
     sync_running_s=0,
     ofd_stopped=False,
+    ofd_throttled=False,
     disk_failed=False,
     capacity_raised=False,
     printer_remedy=None,

@@ -22,6 +22,7 @@ ROWS: list[tuple[str, str, float, dict[str, Any], dict[str, Any]]] = [
     ("FnReplaceSoon", "P2", 0, {"fn_days_left": 29.9}, {"fn_days_left": 30}),
     ("UnsentTooLong", "P1", 0, {"unsent_s": 20 * DAY_S + 1}, {"unsent_s": 20 * DAY_S}),
     ("OfdKeyRefused", "P1", 0, {"ofd_stopped": True}, {}),
+    ("OfdThrottled", "P2", 300, {"ofd_throttled": True}, {}),
     ("PrinterError", "P1", 60, {"printer_remedy": "printer_away"}, {"printer_remedy": "paper"}),
     ("SyncTooSlow", "P1", 0, {"sync_running_s": 1201}, {"sync_running_s": 1200}),
     ("OfflineBuffer90", "P2", 300, {"percent_full": 90}, {"percent_full": 89.5}),

@@ -115,7 +115,7 @@ def test_no_better_mode_comes_before_its_time(answers: list[bool]) -> None:
 
 @pytest.mark.parametrize(
     ("outage", "expected"),
-    [(None, ONLINE), ("429", ONLINE), ("503", OFFLINE), ("refused", OFFLINE), ("hang", OFFLINE)],
+    [(None, ONLINE), ("503", OFFLINE), ("refused", OFFLINE), ("hang", OFFLINE)],
 )
 def test_the_prober_asks_every_half_minute(outage: str | None, expected: NetworkMode) -> None:
     bench = Bench()
@@ -129,3 +129,21 @@ def test_the_prober_asks_every_half_minute(outage: str | None, expected: Network
     assert bench.mode is expected
     prober.close()
     assert ofd.closed
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "waits_s"),
+    [(None, [60, 120, 240, 480, 600, 600]), (120.0, [120, 120, 240, 480, 600, 600])],
+)
+def test_an_overloaded_ofd_is_probed_less_and_is_there(
+    retry_after_s: float | None, waits_s: list[float]
+) -> None:
+    bench = Bench()
+    ofd = VirtualOfd(bench.clock)
+    ofd.outage, ofd.retry_after_s = "429", retry_after_s
+    prober = Prober(ofd, bench.network, bench.clock, ProbeRules())
+    now_s = bench.clock.monotonic_s()
+    assert [prober.step(now_s) - now_s for _ in waits_s] == waits_s
+    assert bench.mode is ONLINE
+    ofd.outage = None
+    assert prober.step(now_s) - now_s == 30
