@@ -76,6 +76,7 @@ class Event(Enum):
     ODOO_EVENT_REFUSED = ("odoo_event_refused", "ERROR", "odoo_event_refused")
     CATALOGUE_IMPORTED = ("catalogue_imported", "INFO", None)
     CATALOGUE_REFUSED = ("catalogue_refused", "WARN", None)
+    PERSON_ASKED = ("person_asked", "INFO", "person_asked")
     TOKEN_CREATED = ("token_created", "INFO", "token_created")
     PAIRING_OFFERED = ("pairing_offered", "INFO", "pairing_offered")
     GUESSING = ("access_guessing", "WARN", None)

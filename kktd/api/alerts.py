@@ -11,5 +11,6 @@ from kktd.receipts.answers import Answer
 async def test(call: Call) -> Answer:
     """POST /v1/alerts/test on the Unix socket: every channel gets one that means nothing."""
     parse_optional(await read_body(call.request))
+    await call.note()
     call.till.test_alert()
     return Answer(202, {"sent": True})

@@ -132,6 +132,7 @@ def build_api(till: Till) -> Api:
         app.add_route(path, _endpoint(rows, till, runtime), methods=[])
     app.exception_handler(KktdError)(_on_error)
     app.exception_handler(HTTPException)(_on_http_error)
+    app.exception_handler(Exception)(_on_defect)
     return Api(app, runtime, till)
 
 
@@ -184,6 +185,13 @@ async def _on_http_error(request: Request, error: HTTPException) -> Response:
     code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "MALFORMED")
     headers = dict(error.headers or {})
     return plain_error(error.status_code, code, {}, request_id, language, headers)
+
+
+async def _on_defect(request: Request, error: Exception) -> Response:
+    """Answered here, else the framework would in its own words; it goes on to the gate's log."""
+    del error
+    _, request_id, language = _facts(request)
+    return plain_error(500, "INTERNAL", {}, request_id, language)
 
 
 def _facts(request: Request) -> tuple[Listener, str, Language]:

@@ -12,17 +12,21 @@ from typing import Final, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kktd import log
 from kktd.api.guesses import Guesses
 from kktd.api.messages import Language
 from kktd.api.pairing_code import Pairing
 from kktd.api.stream import Hub
 from kktd.api.till import Till
+from kktd.events import Event
 from kktd.receipts.answers import Answer
+from kktd.store import journal
 from kktd.store.tokens import Role
 
 T = TypeVar("T")
 
 WRITERS: Final = 16  # threads that wait for a commit; one group holds 64 writes
+WHAT_MAX: Final = 200
 READERS: Final = 4  # reads take well under a millisecond and never wait for the writer
 
 
@@ -106,6 +110,24 @@ class Call:
         """Of what is written for a person."""
         language: Language = self.request.scope["kktd"][2]
         return language
+
+    @property
+    def by(self) -> dict[str, str]:
+        """Who asks, for the journal."""
+        return {"user": self.caller.name, "role": self.caller.role}
+
+    async def note(self) -> None:
+        """Keep who asks for what; on disk before the till acts."""
+        clock, request = self.till.clock, self.request
+        what = f"{request.method} {request.url.path}"[:WHAT_MAX]
+        facts = {**self.by, "request": what}
+        now_ms = int(clock.wall_s() * 1000)
+        await self.write(
+            lambda: self.till.store.write(
+                lambda db: journal.append(db, Event.PERSON_ASKED, now_ms, **facts)
+            )
+        )
+        log.event(Event.PERSON_ASKED, **facts)
 
     async def write(self, work: Callable[[], T]) -> T:
         """Run something that commits, off the event loop."""

@@ -138,7 +138,7 @@ async def _operate(call: Call, body: bytes, kind: OperationKind, **what: Any) ->
     lane, key, digest, desk = _lane(call), key_of(call), digest_of(call, body), call.till.desk
     pos_id = next(iter(lane.pos_ids), call.till.settings().till.pos_ids[0])
     asked = Request(kind, user=call.caller.name, **what)
-    ticket = await call.write(lambda: desk.operate(asked, pos_id, key, digest))
+    ticket = await call.write(lambda: desk.operate(asked, pos_id, key, digest, call.by))
     call.replayed = ticket.replayed
     return await await_answer(call, ticket, lambda: desk.operation_answer(ticket.id))
 

@@ -127,6 +127,7 @@ SENTENCES: Final[Mapping[str, Pair]] = {
     ),
     "ofd_token_changed": ("Ключ ОФД заменён.", "The OFD's key was changed."),
     "token_created": ("Создан токен.", "A token was made."),
+    "person_asked": ("Команда человека.", "A person asked for something."),
     "pairing_offered": ("Показан код подключения.", "A pairing code was shown."),
     "token_revoked": ("Токен отозван.", "A token was revoked."),
     "daemon_started": ("Программа кассы запущена.", "The till's daemon started."),

@@ -56,6 +56,7 @@ async def once(
     """
     key = key_of(call)
     if key is None:
+        await call.note()
         return await act()
     digest = digest_of(call, body)
     running = call.runtime.running
@@ -73,6 +74,7 @@ async def once(
         if stored is not None and stored.answer is not None:
             call.replayed = True
             return Answer.from_stored(stored.answer)
+        await call.note()
         answer = await act()
         if keep(answer):
             now_s = int(call.till.clock.wall_s())

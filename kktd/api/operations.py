@@ -72,7 +72,7 @@ async def _operate(call: Call, read: Callable[[dict[str, Any]], Asked]) -> Answe
 
     def accept() -> Ticket:
         asked, pos_id = read(parse_json(body) if body.strip() else {})
-        return desk.operate(asked, pos_id or _only_pos(call), key, digest)
+        return desk.operate(asked, pos_id or _only_pos(call), key, digest, call.by)
 
     ticket = await call.write(accept)
     call.replayed = ticket.replayed

@@ -46,6 +46,7 @@ async def create(call: Call) -> Answer:
             supervised=supervised,
             testing=testing,
             odoo=what_odoo_knows(call, receipt.original),
+            by=call.by,
         )
 
     ticket = await call.write(accept)

@@ -6,7 +6,8 @@ Nothing here talks to a device: every call is one transaction or one read.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from kktd import log
 from kktd.clock import Clock, HybridClock
@@ -46,6 +47,11 @@ from kktd.store.receipts import StoredReceipt
 from kktd.store.refunds import find_original
 from kktd.store.store import Store
 from kktd.trace import Trace, current_trace
+
+By = Mapping[str, str]
+"""Who asks, for the journal: `user` and `role`."""
+
+NOBODY: Final[By] = {}  # the till itself
 
 
 class Desk:
@@ -88,10 +94,11 @@ class Desk:
         supervised: bool = False,
         testing: bool = False,
         odoo: Odoo = Odoo.AWAY,
+        by: By = NOBODY,
     ) -> Ticket:
         """Store a new receipt with its key, or find what the key stands for.
 
-        `odoo`: what it knows of a refund's original.  `supervised`: a supervisor asks.
+        `odoo`: what it knows of a refund's original.  `supervised`: a supervisor asks.  `by`: who.
         `testing`: an engineer, who may sell during maintenance to see whether the till works again.
 
         On return the receipt is on disk.  Raises KeyReused, InProgress, BufferFull, UnknownPos,
@@ -103,7 +110,16 @@ class Desk:
 
         def work(db: Db) -> Ticket:
             return self._accept(
-                db, lane, receipt, key, digest, odoo, trace, supervised=supervised, testing=testing
+                db,
+                lane,
+                receipt,
+                key,
+                digest,
+                odoo,
+                trace,
+                by,
+                supervised=supervised,
+                testing=testing,
             )
 
         try:
@@ -133,6 +149,7 @@ class Desk:
         digest: bytes,
         odoo: Odoo,
         trace: Trace | None,
+        by: By,
         *,
         supervised: bool,
         testing: bool,
@@ -163,7 +180,7 @@ class Desk:
             _begin(db, lane.handover, receipt, int(now_s))
         size = count.queued + 1
         journal.append(
-            db, Event.BUFFER_INSERT, self._now_ms(), receipt_id=receipt.id, buffer_size=size
+            db, Event.BUFFER_INSERT, self._now_ms(), receipt_id=receipt.id, buffer_size=size, **by
         )
         facts = {"hlc": stamp.as_json(), "buffer_size": size}
         return Ticket(receipt.id, receipt.pos_id, facts=facts)
@@ -267,7 +284,9 @@ class Desk:
 
     # ---- operations -------------------------------------------------------------------------
 
-    def operate(self, asked: Request, pos_id: str, key: str | None, digest: bytes) -> Ticket:
+    def operate(
+        self, asked: Request, pos_id: str, key: str | None, digest: bytes, by: By = NOBODY
+    ) -> Ticket:
         """Store an operation, which is anything but a receipt; the lane runs it.
 
         Raises KeyReused, InProgress, UnknownPos, DoubtOpen (Z), ShiftClosed and NotEnoughCash
@@ -285,6 +304,9 @@ class Desk:
             check_may_operate(db, lane, asked)
             now_s = int(self._clock.wall_s())
             operations.accept(db, operation_id, pos_id, asked, now_s, lane.name)
+            if by:
+                facts = {"operation": asked.kind, "operation_id": operation_id, **by}
+                journal.append(db, Event.PERSON_ASKED, self._now_ms(), **facts)
             if key:
                 keys.claim(db, key, digest, now_s, operation_id=operation_id)
             return Ticket(operation_id, pos_id)

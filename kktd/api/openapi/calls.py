@@ -259,6 +259,7 @@ CALLS: Final[Mapping[Handler, Said]] = {
     ofd.probe: bodiless(
         "A direct test of the ОФД, stage by stage; no receipt is touched.",
         {200: (said.OfdProbed,)},
+        "NO_NETWORK",
         key=Key.UNUSED,
     ),
     backup.begin: bodiless(

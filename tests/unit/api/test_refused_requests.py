@@ -338,3 +338,16 @@ def test_a_listed_origin_is_let_in_and_told_so(bench: ApiBench) -> None:
     assert sold.headers["Access-Control-Allow-Origin"] == ORIGIN
     refused = bench.sell(sale(items=[]), Origin=ORIGIN)
     assert refused.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
+def test_a_defect_of_the_till_has_the_body_of_every_error(
+    bench: ApiBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    token = bench.token(Role.SUPERVISOR)
+    monkeypatch.setattr("kktd.store.dlq.find_all", broken)
+    reply = bench.lan("GET", "/v1/kkt/dlq", token=token)
+    assert (reply.status, reply.code) == (500, "INTERNAL")
+    assert reply.body["id"] == reply.headers["X-Request-Id"]
