@@ -165,7 +165,7 @@ def tracing(settings: Settings, clock: Clock) -> Tracing:
     """Spans are made only where a collector is named."""
     if not settings.tracing.otlp_url:
         return Tracing(clock)
-    from kktd.trace_export import SpanExporter  # 15 MiB that most tills never need
+    from kktd.trace_export import SpanExporter  # most tills never need it
 
     exporter = SpanExporter(settings.tracing.otlp_url, settings.till.pos_ids[0])
     return Tracing(clock, exporter.export, exporter.close)

@@ -258,6 +258,7 @@ ALERTS: Final = (
         lambda now: now.disk_percent > 80,
         "Диск кассы заполнен больше чем на 80 %, касса не продаёт: вызовите инженера.",
         "The till's disk is over 80 % full, no sales: call an engineer.",
+        expr="kkt_disk_percent > 80",
     ),
     Alert(
         "BackupFailed",
@@ -274,6 +275,7 @@ ALERTS: Final = (
         lambda now: 70 < now.disk_percent <= 80,
         "Диск кассы заполнен больше чем на 70 %: запланируйте визит инженера.",
         "The till's disk is over 70 % full: plan a visit of an engineer.",
+        expr="kkt_disk_percent > 70 and kkt_disk_percent <= 80",
     ),
     Alert(
         "DLQ",

@@ -129,24 +129,27 @@ def broken(faults: Faults, fault: str) -> None:
         ("refuse_connection", "ConnectionRefused"),
         ("status", "500 Internal Server Error"),
         ("lose_answer", "ConnectionClosed"),
-        ("hang", "AnswerTimeout"),
-        ("latency", "AnswerTimeout"),
+        ("hang", "Timeout"),  # of the answer; on a loaded machine even of the connection
+        ("latency", "Timeout"),
     ],
 )
 def test_a_bad_receiver_costs_one_timeout_and_one_line(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, which: str, fault: str, error: str
 ) -> None:
-    monkeypatch.setattr(channels, "TIMEOUT_MS", 200)
+    patience_ms = channels.TIMEOUT_MS
+    monkeypatch.setattr(channels, "TIMEOUT_MS", 300)
     channel: Channel = getattr(bench, which)
     broken(bench.faults, fault)
     many = [Raised(alert, NOW_S) for alert in ALERTS]
     began_s = time.monotonic()
     assert not channel.send(many, many)
-    assert time.monotonic() - began_s < 5  # all of them in one call, not a timeout each
+    assert time.monotonic() - began_s < 0.3 * len(many)  # one call for all, not a time-out each
     assert not channel.send(many, many)
     (line,) = bench.lines()
-    assert (line["event"], line["channel"], line["error"]) == ("alert_unsent", which, error)
+    assert (line["event"], line["channel"]) == ("alert_unsent", which)
+    assert line["error"].endswith(error)
     bench.faults.clear()
+    monkeypatch.setattr(channels, "TIMEOUT_MS", patience_ms)
     assert channel.send(many, many)
     assert len(bench.lines()) == 1
 

@@ -1,4 +1,4 @@
-"""docs/api.md and docs/states.md say what the code does: paths, roles, codes, tables."""
+"""docs/api.md, states.md and observability.md say what the code does."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kktd.api.errors import STATUS, status_of
 from kktd.api.messages import CODES
 from kktd.errors import KktdError
 from kktd.model.states import DELIVERY, FISCAL, OPERATION
+from tests.support import observability
 
 DOCS: Final = Path(__file__).parents[3] / "docs"
 API: Final = (DOCS / "api.md").read_text(encoding="utf-8")
@@ -78,3 +79,9 @@ def test_the_states_are_drawn_as_they_are() -> None:
         for (was, step), then in table.items()
     ]
     assert steps == expected
+
+
+def test_the_page_of_alerts_metrics_and_events_is_the_code() -> None:
+    kept = (DOCS / "observability.md").read_text(encoding="utf-8")
+    made = observability.as_markdown()
+    assert kept == made, "python -m tests.support.observability > docs/observability.md"
