@@ -51,6 +51,8 @@ def test_what_registers_is_exactly_what_makes_documents() -> None:
 def test_every_key_cited_in_the_code_is_listed() -> None:
     known = keys()
     for path in (ROOT / "kktd").rglob("*.py"):
+        if path.parent.name == "cli":
+            continue  # brackets of how a command is called
         text = path.read_text(encoding="utf-8")
         names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
         for key, _ in CITED.findall(text):
