@@ -14,6 +14,7 @@ import pytest
 from rig.clock import BenchClock
 from rig.control import ControlServer, serve_control
 from rig.faults import CATALOGUE, Faults
+from rig.link import frame
 from rig.ofd import SimulatedOfd
 from rig.printer import SimulatedPrinter
 
@@ -124,6 +125,48 @@ def test_when_and_which_way_may_be_spelt_in_two_ways(bench: Bench) -> None:
     cut = {"target": "printer", "fault": "cut_after", "bytes": 3, "direction": "device_to_host"}
     status, made = bench.call("POST", "/faults", cut)
     assert (status, made["direction"]) == (201, "to_host")
+
+
+def ask(bench: Bench, code: str, parameters: bytes = b"") -> bytes:
+    """One command of level 1 with the system administrator's password; the answer's payload."""
+    now_s = bench.printer.till.now_s + 0.1
+    bench.printer.receive(frame(bytes.fromhex(code) + b"\x1e\0\0\0" + parameters), now_s)
+    heard = bench.printer.transmit(now_s)
+    bench.printer.receive(b"\x06", now_s)
+    return heard[3:-1]
+
+
+SHOWN = [
+    # fault, its settings; command, offset and what stands there while it lasts
+    ("cover_open", {}, "40", 1, b"\x6b"),
+    ("fn_full", {}, "ff01", 7, b"\x04"),
+    ("fn_expired", {}, "ff01", 7, b"\x01"),
+    ("shift_over_24h", {}, "10", 5, b"\x03"),
+    ("swap_fn", {"fn": "9999078900000042"}, "ff01", 13, b"9999078900000042"),
+    ("other_printer", {"serial": "12345"}, "11", 32, (12345).to_bytes(4, "little")),
+]
+
+
+@pytest.mark.parametrize(("fault", "settings", "code", "at", "shown"), SHOWN)
+def test_states_of_the_till_come_and_go_over_the_control_port(
+    bench: Bench, fault: str, settings: dict[str, str], code: str, at: int, shown: bytes
+) -> None:
+    bench.printer.receive(b"\x05", 0.0)
+    bench.printer.transmit(0.0)
+    assert ask(bench, "e0")[1] == 0
+    before = ask(bench, code)[at : at + len(shown)]
+    assert before != shown
+    wanted = {"target": "printer", "fault": fault, **settings}
+    assert bench.call("POST", "/faults", wanted)[0] == 201
+    assert ask(bench, code)[at : at + len(shown)] == shown
+    assert bench.call("DELETE", f"/faults?target=printer&fault={fault}")[0] == 200
+    assert ask(bench, code)[at : at + len(shown)] == before
+
+
+def test_every_fault_that_is_a_state_is_shown() -> None:
+    lasting = {"cover_open", "fn_full", "fn_expired", "shift_over_24h", "swap_fn", "other_printer"}
+    assert {row[0] for row in SHOWN} == lasting
+    assert lasting <= set(CATALOGUE["printer"])
 
 
 def test_plug_takes_back_unplug(bench: Bench) -> None:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyshtrih
 import pytest
+from rig import tlv
 from rig.faults import Faults
 from rig.printer import SimulatedPrinter
 from rig.transport import PtyTransport
+
+from tests.rig.bench import tag
 
 BREAD = ("Хлеб", 2_500, 4_000)  # thousandths, kopecks: 100.00
 BASIS = bytes.fromhex("95040100 00 96040d00 9a040400 0092a469 9b040100 31")
@@ -139,3 +143,51 @@ def test_it_waits_for_paper_and_goes_on_printing(shift: Desk) -> None:
     shift.host.x_report()  # waits for the end of printing, with B0h of its own
     assert shift.printer.paper().count("ИТОГ = 100.00") == 1
     assert len(shift.printer.documents()) == 3
+
+
+def test_it_names_the_cashier_of_a_shift_before_it_opens_and_closes_it(desk: Desk) -> None:
+    who = tag(1021, "Иванова".encode("cp866")) + tag(1203, b"123456789047")  # it knows neither
+    desk.host.fs_begin_open_shift()
+    desk.host.send_tlv_struct(who)
+    desk.host.open_shift()
+    desk.host.fs_begin_close_shift()
+    desk.host.send_tlv_struct(who)
+    desk.host.z_report()
+    for document in desk.printer.till.fn.documents[1:]:
+        name = tlv.find(document.tags(), 1021)
+        assert name is not None
+        assert name.text() == "Иванова"
+
+
+def test_it_cancels_what_it_has_begun_in_the_fn(shift: Desk) -> None:
+    shift.host.fs_begin_correction_check()
+    with pytest.raises(pyshtrih.Error):
+        shift.host.fs_begin_correction_check()
+    shift.host.fs_cancel_document()
+    shift.host.fs_begin_correction_check()
+    shift.host.fs_cancel_document()
+    assert shift.last()["type"] == "shift_open"
+
+
+def test_it_sets_the_clock_and_the_line(desk: Desk) -> None:
+    moment = desk.printer.till.now() + timedelta(days=1)
+    desk.host.set_date(moment.date())
+    assert desk.host.state()["Режим ФР"].num == 6
+    desk.host.confirm_date(moment.date())
+    desk.host.set_time(moment.time())
+    assert abs(desk.printer.till.now() - moment) < timedelta(seconds=30)
+    desk.host.set_exchange_params(0, 115_200, 0.1)
+    assert desk.host.read_exchange_params(0)["Код скорости обмена"] == 115_200
+
+
+def test_its_registers_follow_receipts_of_every_rate_and_tender(shift: Desk) -> None:
+    for tax, tender in ((1, "cash"), (2, "payment_type2"), (4, "payment_type3")):
+        shift.host.sale(BREAD, tax1=tax)
+        shift.host.close_check(**{tender: 10_000})
+    sums = [
+        shift.host.request_monetary_register(number)["Содержимое регистра"]
+        for number in (193, 197, 201)
+    ]
+    assert sums == [10_000, 10_000, 10_000]
+    made = shift.host.request_operational_register(144)
+    assert made["Содержимое регистра"] == 3
