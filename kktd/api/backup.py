@@ -13,6 +13,7 @@ from kktd.receipts.answers import Answer
 async def begin(call: Call) -> Answer:
     """POST /v1/backup: one is begun; GET shows what came of it."""
     parse_optional(await read_body(call.request))
+    await call.note()
     if not call.till.backup.seen().wanted:
         raise NoBackup("no second place is set")
     call.till.backup.ask()
