@@ -26,7 +26,7 @@ def _wait(condition: Callable[[], bool]) -> None:
 def _swap(bench: ApiBench) -> dict[str, Any]:
     assert bench.till is not None
     bench.till.faults.add("printer", "other_printer")
-    _wait(lambda: bench.root("GET", "/v1/printer").body["stranger"] is not None)
+    _wait(lambda: bench.root("GET", "/v1/printer").body["remedy"] == "fn_changed")
     stranger: dict[str, Any] = bench.root("GET", "/v1/printer").body["stranger"]
     return stranger
 
