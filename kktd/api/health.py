@@ -19,6 +19,7 @@ from kktd.model.states import CircuitState, NetworkMode
 from kktd.receipts.health import LaneHealth
 
 WARN_PERCENT: Final = 80
+DRIFT_S: Final = 10  # as the alert (alerts/table.py)
 
 
 async def show(call: Call) -> Response:
@@ -93,7 +94,18 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
             "percent_full": seen.disk.percent,
             "ballast_bytes": seen.disk.ballast_bytes,
         },
+        "clock": _clock(seen),
         "workers": {"status": "degraded" if late else "healthy", "late": late},
+    }
+
+
+def _clock(seen: Snapshot) -> dict[str, Any]:
+    """The till's own against Odoo's; null while nobody tells the time."""
+    drift_s = seen.drift_s
+    wrong = drift_s is not None and abs(drift_s) > DRIFT_S
+    return {
+        "status": "degraded" if wrong else "healthy",
+        "drift_seconds": None if drift_s is None else round(drift_s, 1),
     }
 
 

@@ -125,6 +125,11 @@ class BackupPart(TypedDict):
     problem: str | None
 
 
+class ClockPart(TypedDict):
+    status: Literal["healthy", "degraded"]
+    drift_seconds: Annotated[float | None, Field(description="before Odoo's; null: nobody tells")]
+
+
 class WorkersPart(TypedDict):
     status: Literal["healthy", "degraded"]
     late: list[str]
@@ -140,6 +145,7 @@ class Components(TypedDict):
     fn: FnPart
     disk: DiskPart
     backup: NotRequired[BackupPart]
+    clock: ClockPart
     workers: WorkersPart
 
 
