@@ -146,6 +146,9 @@ class AlertWatch:
                 outbox.afresh()
         news = list(news)
         for channel in self._channels:
-            outbox = self._outboxes.setdefault(channel.name, Outbox())
+            if channel.name not in self._outboxes:
+                self._outboxes[channel.name] = Outbox()
+                self._outboxes[channel.name].add(self.raised)  # one that is new hears what stands
+            outbox = self._outboxes[channel.name]
             outbox.add(news)
             outbox.offer(channel, self.raised, now_s)
