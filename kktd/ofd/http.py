@@ -8,6 +8,7 @@ No redirects, no cookies, no proxies, nothing from the environment: the adapter 
 
 from __future__ import annotations
 
+import errno
 import http.client
 import queue
 import socket
@@ -26,6 +27,7 @@ from kktd.clock import Deadline
 from kktd.ofd.channel import DeliveryError, Misconfigured, Unavailable, Unknown
 
 BODY_BYTES_MAX: Final = 64 << 10  # an acknowledgement has a few hundred
+OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 LEAST_TIMEOUT_S: Final = 0.001  # 0 would mean a socket that does not block
 
 _FAILURES: Final = (
@@ -40,11 +42,15 @@ _FAILURES: Final = (
 def bearer(token: Callable[[], str]) -> str:
     """The Authorization of a token read now.
 
-    Raises Misconfigured, without a word of the token, when there is none or no header can carry it.
+    Raises Misconfigured, without a word of the token, when there is none or no header can carry it,
+    Unavailable when this machine has no descriptor or memory left to read it: that passes.
     """
     try:
         text = token().strip()
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        kind = Unavailable if error.errno in OUT_OF_RESOURCES else Misconfigured
+        raise kind(f"token: {type(error).__name__}") from error
+    except ValueError as error:
         raise Misconfigured(f"token: {type(error).__name__}") from error
     if not text or not text.isascii() or not text.isprintable():
         raise Misconfigured("token: none, or no text a header can carry")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
@@ -10,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from kktd.clock import Deadline, SystemClock
-from kktd.ofd.channel import Unavailable, Unknown
-from kktd.ofd.http import BODY_BYTES_MAX, HttpAnswer, HttpLine
+from kktd.ofd.channel import DeliveryError, Misconfigured, Unavailable, Unknown
+from kktd.ofd.http import BODY_BYTES_MAX, HttpAnswer, HttpLine, bearer
 from tests.unit.ofd.conftest import RudeServer
 
 Talk = Callable[[socket.socket, int], None]
@@ -257,3 +258,23 @@ def test_a_tls_handshake_that_drips_does_not_stretch_the_deadline(rude: Make) ->
     with pytest.raises(Unavailable):
         ask(HttpLine(), server.url.replace("http:", "https:"), ms=500)
     assert time.monotonic() - began_s < 0.5 + SLACK_S
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        (errno.EMFILE, Unavailable),
+        (errno.ENOMEM, Unavailable),
+        (errno.ENOENT, Misconfigured),
+        (errno.EACCES, Misconfigured),
+    ],
+)
+def test_a_token_that_cannot_be_read_now_is_not_a_wrong_one(
+    reason: int, kind: type[DeliveryError]
+) -> None:
+    def read() -> str:
+        raise OSError(reason, "simulated")
+
+    with pytest.raises(DeliveryError) as raised:
+        bearer(read)
+    assert type(raised.value) is kind
