@@ -237,13 +237,23 @@ class Lane:
             self._saga.print(stored, status, mark_document=self.rules.mark_documents)
             return 0.0
         if status.shift is Shift.CLOSED and self.rules.open_shift_on_sale:
-            self._operations.run(self._books.accept_shift_opening(stored))
-            return 0.0
+            return self._open_shift(stored)
         remedy = "shift_expired" if status.shift is Shift.EXPIRED else "shift_closed"
         self._waiters.publish(stored.id, self._books.wait(stored, {"remedy": remedy}))
         for operation in waiting:  # the Z-report that would let it print
             self._operations.run(operation)
             return 0.0
+        return RETRY_S
+
+    def _open_shift(self, stored: StoredReceipt) -> float:
+        """For the first sale; where it is refused the sale waits, and asks again in a second."""
+        opening = self._books.accept_shift_opening(stored)
+        self._operations.run(opening)
+        opening = self._store.read(lambda db: operations.find(db, opening.id))
+        if opening.state is not OperationState.REFUSED:
+            return 0.0
+        problem = {"remedy": (opening.result or {}).get("remedy")}
+        self._waiters.publish(stored.id, self._books.wait(stored, problem))
         return RETRY_S
 
     def _too_old(self, stored: StoredReceipt) -> bool:

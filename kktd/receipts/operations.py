@@ -222,6 +222,8 @@ class Operations:
         self, operation: Operation, was: OperationState, error: PrinterError
     ) -> None:
         problem = problem_of(error)
+        if operation.kind is OperationKind.SHIFT_OPEN:
+            self._watch.note_refusal(problem["remedy"])  # an FN that ended opens none
         if isinstance(error, Unreachable):
             problem["remedy"] = "link"  # its own remedy speaks of a receipt
         short = operation.kind is OperationKind.CASH_OUT and error.remedy == "cash"

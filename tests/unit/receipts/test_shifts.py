@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from kktd.errors import ShiftExpired
+from kktd.errors import FnExpired, FnFull, ShiftExpired
 from kktd.model.receipt import PaymentMethod
 from kktd.model.states import FiscalState
 from kktd.receipts.answers import Answer
@@ -105,3 +105,15 @@ def test_nothing_waiting_prints_into_the_next_shift_unasked(till: TillBench) -> 
     till.run(5)
     assert till.stored(receipt.id).state in (FiscalState.PRINTED, FiscalState.ACCEPTED)
     assert till.stored(receipt.id).held or till.stored(receipt.id).document is not None
+
+
+@pytest.mark.parametrize("ended", ["fn_full", "fn_expired"])
+def test_a_refused_opening_is_not_asked_for_again_and_again(till: TillBench, ended: str) -> None:
+    till.faults.add("printer", ended)
+    answer = till.sell(a_receipt(), seconds=10)
+    assert (answer.status, answer.hint) == (202, ended)
+    till.run(10)
+    asked = till.store.read(lambda db: db.execute("SELECT count(*) FROM operations").get)
+    assert asked <= 22, "one a second"
+    with pytest.raises(FnFull if ended == "fn_full" else FnExpired):
+        till.post(a_receipt())
