@@ -16,7 +16,7 @@ from kktd.alerts.outbox import Channel
 from kktd.alerts.watch import AlertWatch
 from kktd.api.heartbeat import heartbeat_body
 from kktd.api.snapshot import as_facts, as_gauges, take
-from kktd.api.till import BackupControl, SyncJob, SyncView, Till
+from kktd.api.till import BackupControl, SalvageControl, SyncJob, SyncView, Till
 from kktd.api.times import iso
 from kktd.clock import Clock
 from kktd.config import BufferSettings, PrinterSettings, Settings
@@ -97,7 +97,7 @@ class Assembly:
         self.tracing = wiring.tracing(settings, clock)
         state_dir = settings.till.state_dir
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.store = wiring.open_store(state_dir / "kktd.db")
+        self.store = wiring.open_store(state_dir / "kktd.db", clock)
         self.recovered = recover(self.store, clock, settings.printer_of)
         metrics.note_recovered(self.recovered.sessions)
         self._hlc = wiring.hybrid_clock(clock, self.store.read(receipts.highest_stamp))
@@ -260,6 +260,7 @@ class Assembly:
             old_shifts=lambda: self._shifts.old,
             capacity_reminder=lambda: self._reminder.due,
             disk=lambda: self.keeping.disk.seen,
+            salvage=SalvageControl(lambda: self.keeping.salvage.seen, self.keeping.salvage.confirm),
             backup=BackupControl(
                 lambda: self.keeping.backup.seen,
                 self._ask_backup,

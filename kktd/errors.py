@@ -308,6 +308,12 @@ class DiskFilled(NotNow):
     code = "DISK_FULL"
 
 
+class RecordsMissing(NotNow):
+    """The database was damaged and what is missing is not counted, or nobody has seen it yet."""
+
+    code = "RECORDS_MISSING"
+
+
 class FnFull(NotNow):
     """The FN's archive or its 30-day queue is full."""
 

@@ -15,6 +15,7 @@ from kktd.upkeep.check import NightCheck
 from kktd.upkeep.checkpoint import Checkpointer
 from kktd.upkeep.disk import DiskWatch
 from kktd.upkeep.retention import Retention
+from kktd.upkeep.salvage import SalvageWatch
 
 
 class Keeping:
@@ -31,11 +32,14 @@ class Keeping:
             clock, store, file, settings.till.pos_ids[0], wiring.backup_rules(settings)
         )
         self._check = NightCheck(clock, store, settings.zone, settings.backup.at, self._note_damage)
+        self.salvage = SalvageWatch(clock, store, tuple(settings.lanes))
         self.damaged = False  # the daemon has to start anew
 
     def step(self, now_s: float) -> float:
         """Short steps, one after the other; when the next is due (monotonic s)."""
-        return wiring.together(self.disk.step, self._checkpointer.step, self._retention.step)(now_s)
+        return wiring.together(
+            self.salvage.step, self.disk.step, self._checkpointer.step, self._retention.step
+        )(now_s)
 
     def night_step(self, now_s: float) -> float:
         """What takes longer, in a worker of its own."""
@@ -46,4 +50,4 @@ class Keeping:
 
     def bar(self) -> NotNow | None:
         """What keeps the whole box from selling, with what to do; None: nothing of the disk."""
-        return self.disk.bar()
+        return self.salvage.bar() or self.disk.bar()

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from kktd import log
 from kktd.alerts.channels import Alertmanager, Poster, Webhook
 from kktd.alerts.outbox import Channel
 from kktd.clock import Clock, Deadline, HlcStamp, HybridClock
 from kktd.config import Settings
+from kktd.events import Event
 from kktd.model.device import FnLife
 from kktd.network.prober import ProbeRules
 from kktd.odoo.client import Odoo, OdooClient
@@ -28,6 +30,7 @@ from kktd.printers.base import PrinterStatus
 from kktd.receipts.admission import DeskRules, PrinterRules
 from kktd.receipts.lane import FN_READ_S, LaneRules
 from kktd.receipts.lanes import Lanes
+from kktd.store import journal
 from kktd.store.store import Store
 from kktd.trace import Tracing
 from kktd.upkeep.backup import BackupRules
@@ -44,13 +47,18 @@ PROBE_MS: Final = 20_000  # less than kktctl waits
 LOADED_BESIDE: Final = ("kktd.api.app", "kktd.api.listeners", "kktd.ofd.rest")
 
 
-def open_store(file: Path) -> Store:
+def open_store(file: Path, clock: Clock) -> Store:
     """Open and check it; on an old till that is a second of SQLite, which leaves a core free."""
     with ThreadPoolExecutor(1, thread_name_prefix="open") as pool:
-        opening = pool.submit(Store, file)
+        opening = pool.submit(Store, file, clock.wall_s())
         for name in LOADED_BESIDE:
             importlib.import_module(name)
-        return opening.result()
+        store = opening.result()
+    if store.salvaged is not None:
+        facts, now_ms = {"reason": store.salvaged}, int(clock.wall_s() * 1000)
+        log.event(Event.STORE_SALVAGED, facts=facts)
+        store.write(lambda db: journal.append(db, Event.STORE_SALVAGED, now_ms, facts=facts))
+    return store
 
 
 def device_channel(settings: Settings, clock: Clock, lanes: Callable[[], Lanes]) -> DeviceChannel:

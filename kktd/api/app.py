@@ -37,6 +37,7 @@ from kktd.api import (
     products,
     receipts,
     refunds,
+    salvage,
     shifts,
     tokens,
 )
@@ -97,6 +98,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/ready", Access.SOCKET, health.ready),
     Route("GET", "/metrics", Access.OPEN, metrics.show),
     Route("POST", "/v1/ofd/probe", Access.SOCKET, ofd.probe),
+    Route("GET", "/v1/salvage", Access.SOCKET, salvage.show),
+    Route("POST", "/v1/salvage/confirm", Access.SOCKET, salvage.confirm),
     Route("POST", "/v1/backup", Access.SOCKET, backup.begin),
     Route("GET", "/v1/backup", Access.SOCKET, backup.show),
     Route("POST", "/v1/alerts/test", Access.SOCKET, alerts.test),

@@ -108,6 +108,18 @@ SENTENCES: Final[Mapping[str, Pair]] = {
         "Ёмкость буфера увеличена: не забудьте вернуть.",
         "The buffer's capacity was raised: remember to lower it again.",
     ),
+    "store_salvaged": (
+        "База кассы была повреждена: старый файл отложен, читаемое перенесено.",
+        "The database was damaged: the old file is set aside, what reads was kept.",
+    ),
+    "salvage_counted": (
+        "База сверена с ФН после повреждения.",
+        "The database was compared with the FN after the damage.",
+    ),
+    "salvage_confirmed": (
+        "Повреждение базы подтверждено, продажи открыты.",
+        "The damage was seen by a person, sales are open.",
+    ),
     "backup_done": ("Копия базы сделана и проверена.", "A copy was made and checked."),
     "backup_failed": ("Копия базы не удалась.", "No copy of the database could be made."),
     "disk_filled": (

@@ -16,6 +16,7 @@ from kktd.odoo.questions import Questions
 from kktd.ofd.breaker import Circuit
 from kktd.receipts.desk import Desk
 from kktd.receipts.lanes import Lanes
+from kktd.store.salvages import Salvage
 from kktd.store.store import Store
 from kktd.trace import Tracing
 from kktd.upkeep.backup import BackupSeen
@@ -68,6 +69,18 @@ class BackupControl:
     find_copies: Callable[[], list[tuple[str, int]]] = list
 
 
+def _not_salvaged() -> Salvage | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class SalvageControl:
+    """What may be asked of the last salvage; of a till that never had one, nothing."""
+
+    seen: Callable[[], Salvage | None] = _not_salvaged
+    confirm: Callable[[str], object] = lambda _: None
+
+
 def _no_workers() -> Mapping[str, bool]:
     return {}
 
@@ -101,6 +114,7 @@ class Till:
     refresh_catalogue: Callable[[], None] = field(default=lambda: None)
     disk: Callable[[], Disk] = field(default=Disk)
     backup: BackupControl = BackupControl()
+    salvage: SalvageControl = SalvageControl()
     bar: Callable[[], NotNow | None] = field(default=lambda: None)  # of the whole box (Desk)
     tracing: Tracing = field(default_factory=lambda: Tracing(SystemClock()))
     mismatched: bool = False  # a shift's sums were not those of its movements at the start

@@ -13,6 +13,7 @@ from kktd import log
 from kktd.clock import Clock, HybridClock
 from kktd.errors import (
     NotNow,
+    RecordsMissing,
     ShuttingDown,
     TooLate,
     UnknownPos,
@@ -158,6 +159,8 @@ class Desk:
         if known is not None and known.receipt_id:
             answer = Answer.from_stored(known.answer) if known.answer else None
             return Ticket(known.receipt_id, receipt.pos_id, answer, replayed=True)
+        if known is not None:
+            raise RecordsMissing("the row of this key was lost", remedy="record_lost")
         now_s = self._clock.wall_s()
         if not testing:
             pause.check(db, now_s)

@@ -25,6 +25,7 @@ from kktd.receipts.health import LaneHealth, PrinterWatch
 from kktd.receipts.identity import Identity
 from kktd.receipts.inquiries import Inquiries
 from kktd.receipts.operations import Operations
+from kktd.receipts.recount import Recount
 from kktd.receipts.saga import Saga
 from kktd.receipts.waiters import Waiters
 from kktd.store import operations, receipts
@@ -112,6 +113,7 @@ class Lane:
             printer, self._watch, self._books, store, clock, waiters, offline
         )
         self.doubts = Doubts(store, self._books, waiters, lambda: self.health, registered)
+        self._recount = Recount(printer, store, clock, name)
         self.rules = rules
         self._next_rules: LaneRules | None = None
         self.stopping = False
@@ -145,6 +147,8 @@ class Lane:
 
     def _next_job(self, now_s: float) -> float:
         self.handover.offer(None)
+        if self._recount.waits:
+            self._recount.prepare(self._watch.status(), marks=self.rules.mark_documents)
         work = self._store.read(self._find_work)
         printing = work.in_state(FiscalState.PRINTING)
         self._saga.declare_doubt([one for one in printing if self.handover.find(one.id) is None])
@@ -153,6 +157,8 @@ class Lane:
         for operation in work.operations:
             if operation.state is OperationState.IN_DOUBT:
                 return self._operations.settle(operation)
+        if self._recount.waits:
+            return self._recount.step(self._watch.status())
         if unfinished := work.in_state(FiscalState.REGISTERED):
             wait_s = self._saga.finish_paper(unfinished)
             if wait_s is None:

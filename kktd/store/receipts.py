@@ -6,7 +6,7 @@ All functions take the writer inside Store.write, or a reader inside Store.read.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from kktd.clock import HlcStamp
@@ -126,19 +126,16 @@ def begin_printing(db: Db, receipt_id: str, intent: Intent, now_s: int) -> None:
              print_asked_at = NULL WHERE id = ?""",
         (receipt_id,),
     )
+    add_intent(db, receipt_id, intent, now_s)
+
+
+def add_intent(db: Db, receipt_id: str, intent: Intent, now_s: int) -> None:
+    """What was known of the device before this attempt."""
     db.execute(
         """INSERT INTO intents
              (receipt_id, attempt, serial, fn, last_fd, shift_number, mark, created_at)
            SELECT id, attempts, ?2, ?3, ?4, ?5, ?6, ?7 FROM receipts WHERE id = ?1""",
-        (
-            receipt_id,
-            intent.serial,
-            intent.fn,
-            intent.last_fd,
-            intent.shift_number,
-            intent.mark,
-            now_s,
-        ),
+        (receipt_id, *astuple(intent), now_s),
     )
 
 

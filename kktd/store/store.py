@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from kktd.errors import AlreadyRunning, StoreUnavailable
+import apsw
+
+from kktd.errors import AlreadyRunning, StoreCorrupt, StoreUnavailable
 from kktd.store.connection import Db, open_writer
 from kktd.store.migrate import migrate
 from kktd.store.readers import Readers
+from kktd.store.salvage import check_rows, finish_swap, salvage, suspect
 from kktd.store.space import Ballast
 from kktd.store.writer import Writer
 
@@ -24,12 +27,17 @@ class Store:
     Raises StoreCorrupt (nothing was changed), StoreTooNew, StoreUnavailable.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, salvage_at_s: float | None = None) -> None:
+        """`salvage_at_s`: the wall clock; then a damaged file is salvaged instead of refused."""
         self._lock_fd = _lock_file(path)
+        self.salvaged: str | None = None  # why, if it was at this start
         self.ballast = Ballast(path.with_suffix(".ballast"))
         try:
             try:
-                db = self._open(path)
+                if salvage_at_s is None:
+                    db = self._open(path)
+                else:
+                    db = self._open_or_salvage(path, salvage_at_s)
             except StoreUnavailable:
                 if not self.ballast.release():
                     raise
@@ -39,6 +47,26 @@ class Store:
             raise
         self._writer = Writer(db, self.ballast.release)
         self._readers = Readers(path)
+
+    def _open_or_salvage(self, path: Path, now_s: float) -> Db:
+        finish_swap(path)
+        self.salvaged = suspect(path)
+        if self.salvaged is None:
+            try:
+                db = self._open(path)
+                try:
+                    check_rows(db)
+                except BaseException:
+                    db.close(True)
+                    raise
+                return db
+            except StoreCorrupt:
+                self.salvaged = "damaged"
+        try:
+            salvage(path, self.salvaged, now_s)
+        except (apsw.Error, OSError) as error:
+            raise StoreUnavailable("no place to salvage into", reason=str(error)) from error
+        return self._open(path)
 
     def _open(self, path: Path) -> Db:
         db = open_writer(path)

@@ -25,6 +25,7 @@ from kktd.api import (
     products,
     receipts,
     refunds,
+    salvage,
     shifts,
     tokens,
 )
@@ -84,6 +85,7 @@ _SALE_CODES: Final = (
     "SHIFT_EXPIRED",
     "FN_FULL",
     "FN_EXPIRED",
+    "RECORDS_MISSING",
     "MAINTENANCE",
     "REFUND_NOT_SYNCED",
     "NOT_ENOUGH_CASH",
@@ -260,6 +262,12 @@ CALLS: Final[Mapping[Handler, Said]] = {
         "A direct test of the ОФД, stage by stage; no receipt is touched.",
         {200: (said.OfdProbed,)},
         "NO_NETWORK",
+        key=Key.UNUSED,
+    ),
+    salvage.show: Said("The last salvage of the database.", {200: (health_answers.Salvaged,)}),
+    salvage.confirm: bodiless(
+        "A person saw what is missing: sales open.",
+        {200: (health_answers.Salvaged,)},
         key=Key.UNUSED,
     ),
     backup.begin: bodiless(

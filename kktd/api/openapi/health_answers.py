@@ -102,6 +102,19 @@ class DiskPart(TypedDict):
     ballast_bytes: Count
 
 
+class Salvage(Closed):
+    reason: Literal["damaged", "wal_missing", "wal_damaged"]
+    found_at: Instant
+    set_aside: str
+    lost_rows: Annotated[dict[str, Count], Field(description="by table")]
+    missing: Annotated[dict[str, list[Count]], Field(description="FDs by printer, once counted")]
+    confirmed_by: str | None
+
+
+class Salvaged(Closed):
+    salvage: Salvage | None
+
+
 class CopyFile(Closed):
     name: str
     bytes: Count

@@ -208,6 +208,23 @@ CREATE TABLE chores (
   done_at INTEGER NOT NULL                   -- s
 ) STRICT, WITHOUT ROWID;
 
+-- The last salvage of a damaged file: one row, and what each printer's FN said about it.
+CREATE TABLE salvages (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  reason TEXT NOT NULL,
+  found_at INTEGER NOT NULL,                 -- s
+  set_aside TEXT NOT NULL,                   -- the damaged file
+  lost TEXT NOT NULL,                        -- JSON: rows by table
+  confirmed_by TEXT,
+  confirmed_at INTEGER                       -- s
+) STRICT;
+CREATE TABLE salvage_counts (
+  printer TEXT PRIMARY KEY,
+  fn TEXT NOT NULL,
+  missing TEXT NOT NULL,                     -- JSON: FDs the FN holds and the till does not
+  counted_at INTEGER NOT NULL                -- s
+) STRICT, WITHOUT ROWID;
+
 -- Maintenance mode: one row while it lasts.
 CREATE TABLE maintenance (
   id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from kktd.api.body import parse_json
 from kktd.api.document_size import estimate_bytes
-from kktd.api.messages import REASONS, Language, error_sentence, language_of, sentence
+from kktd.api.messages import Language, error_sentence, language_of, sentence
+from kktd.api.reasons import REASONS
 from kktd.api.schemas import receipt_from
 from kktd.errors import RequestError
 from kktd.model.codec import dump_receipt, load_receipt
