@@ -14,6 +14,7 @@ from rig.shtrih_tables import COMMANDS, TAXES
 
 from tests.rig.bench import (
     CANCEL,
+    FN_STATUS,
     FULL_STATUS,
     OPEN_SHIFT,
     SHIFT_PARAMS,
@@ -306,3 +307,19 @@ def test_tables_and_clock_outlive_the_process(tmp_path: Path) -> None:
     bench.start()
     assert bench.ask(plain(0x1F, cell))[2:8] == "Орлова".encode("cp1251")
     assert bench.ask(FULL_STATUS)[28:31] == bytes([10, 0, 0])
+
+
+def test_the_registration_is_changed_and_the_fn_closed_for_good() -> None:
+    bench = Bench()
+    assert bench.code(storage(0x05, b"\0")) == 0x02, "it is registered"
+    assert bench.code(storage(0x05, b"\2")) == 0
+    assert bench.ask(FN_STATUS)[4] == 0x13
+    owner = b"9706048530".ljust(12) + b"0" * 20 + b"\1\0"
+    assert bench.code(storage(0x34, owner + b"\7")) == 0x33
+    assert bench.ask(storage(0x34, owner + b"\4"))[2:7] == b"\0\2\0\0\0"
+    assert bench.ask(storage(0x0A, b"\2\0\0\0"))[3] == 11
+    assert bench.code(storage(0x3D)) == 0
+    assert bench.ask(storage(0x3E))[2:7] == b"\0\3\0\0\0"
+    assert bench.ask(FN_STATUS)[3] == 7
+    assert bench.ask(storage(0x0A, b"\3\0\0\0"))[3] == 6
+    assert bench.code(OPEN_SHIFT) == 0x02

@@ -9,6 +9,7 @@ from rig import (
     documents,
     shtrih_correction,
     shtrih_items,
+    shtrih_life,
     shtrih_marking,
     shtrih_receipt,
     shtrih_service,
@@ -31,6 +32,7 @@ HANDLERS: Final[Mapping[str, shtrih_receipt.Handler]] = {
     **shtrih_items.HANDLERS,
     **shtrih_correction.HANDLERS,
     **shtrih_marking.HANDLERS,
+    **shtrih_life.HANDLERS,
     **shtrih_tags.HANDLERS,
     **shtrih_storage.HANDLERS,
 }
