@@ -49,6 +49,13 @@ UNREACHED: Final = {
     "POST /v1/kkt/receipt/{receipt_id}/registered",
     "POST /v1/kkt/shift/open",
     "POST /v1/pair",
+    "POST /v1/backup",
+    "POST /v1/ofd/probe",
+    "GET /v1/printer/documents/{fd}",
+    "GET /v1/printer/registers/{kind}/{number}",
+    "GET /v1/printer/tables/{table}",
+    "GET /v1/printer/tables/{table}/{row}/{field}",
+    "POST /v1/printer/tables/{table}/{row}/{field}",
     "POST /v1/pos/refund",
 }
 QUICK: Final = ("examples", "fuzzing")
@@ -80,6 +87,12 @@ def known(bench: ApiBench) -> Mapping[str, str]:
         "dlq_id": give_up(bench)[1],
         "token_id": made.body["id"],
         "pos_id": POS_ID,
+        "fd": "1",
+        "kind": "money",
+        "number": "0",
+        "table": "1",
+        "row": "1",
+        "field": "1",
     }
 
 

@@ -81,8 +81,8 @@ def fuzz(
     data: dict[str, Any] = json.loads(json.dumps(document))
     del data["paths"][ENDLESS]
     for parameter in _parameters(data):
-        if parameter["in"] == "path" and known:
-            parameter["example"] = known[parameter["name"]]
+        if parameter["in"] == "path" and parameter["name"] in (known or {}):
+            parameter["example"] = (known or {})[parameter["name"]]
     every = ("examples", "coverage", "fuzzing", "stateful")
     config = SchemathesisConfig.from_dict(
         {

@@ -18,6 +18,7 @@ from kktd.api.messages import Language, error_sentence
 from kktd.api.openapi.answers import Problem
 from kktd.api.openapi.calls import CALLS
 from kktd.api.openapi.said import Key, Query, Said, Text
+from kktd.api.values import MAX_FD
 from kktd.errors import KktdError
 from kktd.store.tokens import Role
 
@@ -25,6 +26,16 @@ VERSION: Final = "3.1.0"
 JSON: Final = "application/json"
 _UUID: Final = {"type": "string", "format": "uuid"}
 _POS: Final = {"type": "string", "minLength": 1, "maxLength": 64}
+_BYTE: Final = {"type": "integer", "minimum": 1, "maximum": 0xFF}
+_IN_PATH: Final[Mapping[str, Mapping[str, Any]]] = {  # what is no UUID
+    "pos_id": _POS,
+    "fd": {"type": "integer", "minimum": 1, "maximum": MAX_FD},
+    "table": _BYTE,
+    "row": {"type": "integer", "minimum": 1, "maximum": 0xFFFF},
+    "field": _BYTE,
+    "kind": {"type": "string", "enum": ["money", "operation"]},
+    "number": {"type": "integer", "minimum": 0, "maximum": 0xFFFF},
+}
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _EXAMPLE_ID: Final = "90ee9216-2510-4fb6-b993-81544982bb4b"
 
@@ -165,7 +176,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": _POS if name == "pos_id" else _UUID,
+            "schema": _IN_PATH.get(name, _UUID),
         }
         for name in re.findall(r"\{(\w+)\}", path)
     ]
