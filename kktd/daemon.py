@@ -90,15 +90,18 @@ class Daemon:
         by = Deadline.after_ms(self._clock, STOP_S * 1000)
         self._tell_systemd("STOPPING=1\nSTATUS=finishing the receipt in hand")
         log.event(Event.DAEMON_STOPPING)
-        self._parts.api.drain(Deadline.after_ms(self._clock, DRAIN_S * 1000))
+        drained = self._parts.api.drain(Deadline.after_ms(self._clock, DRAIN_S * 1000))
         self._parts.ready = False
-        self._parts.desk.close()
+        if not drained:
+            self._parts.desk.close()
+        # Else nobody new comes, and a sale on its way is taken: the next daemon prints it.
         for lane in self._parts.lanes:
             lane.stopping = True
         for worker in self._parts.workers.values():
             worker.ask_stop()
         finished = self._finish_receipt(by)
         self._parts.api.stop(Deadline.after_ms(self._clock, API_STOP_S * 1000))
+        self._parts.desk.close()
         delivered = self._parts.workers["delivery"].join(by.left_s())
         if delivered:
             self._parts.delivery.close()

@@ -30,6 +30,7 @@ from kktd.events import Event
 
 BACKLOG: Final = 128
 HANDSHAKE_S: Final = 5.0
+GOODBYE_S: Final = 1.0  # for the other end of a TLS connection; idle clients say none
 GRACEFUL_S: Final = 5  # what is under way may finish; then it is cut
 TLS_BUFFER_BYTES: Final = 32 * 1024  # two records; asyncio takes 256 KiB for every connection
 DRAIN_LOOK_S: Final = 0.01
@@ -74,17 +75,18 @@ class ApiServer:
         if self._error is not None:
             raise self._error
 
-    def drain(self, by: Deadline) -> None:
-        """Leave those who come now to the next daemon, where a socket is inherited.
+    def drain(self, by: Deadline) -> bool:
+        """Leave those who come now to the next daemon; whether a socket is inherited for it.
 
         Returns when everyone who came before has made a request, or at the deadline.
         """
         loop = self._loop
         if loop is None or not any(bound.inherited for bound in self._bound):
-            return
+            return False
         drained = asyncio.run_coroutine_threadsafe(self._drain(), loop)
         with contextlib.suppress(concurrent.futures.TimeoutError, RuntimeError):
             drained.result(by.left_s())
+        return True
 
     def stop(self, by: Deadline) -> bool:
         """Answer those who wait, refuse new ones, end; False if it did not end in time."""
@@ -207,7 +209,7 @@ class _Server(uvicorn.Server):
             limits = {
                 "ssl": self._tls,
                 "ssl_handshake_timeout": HANDSHAKE_S,
-                "ssl_shutdown_timeout": HANDSHAKE_S,
+                "ssl_shutdown_timeout": GOODBYE_S,
             }
         await self.on_tick(0)  # the Date header of the first second
         self.servers = [
