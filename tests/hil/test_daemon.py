@@ -161,21 +161,6 @@ def test_a_bad_settings_file_is_refused_with_its_place(
     assert "Traceback" not in done.stderr
 
 
-def test_a_corrupt_database_is_refused_and_left_alone(shop: tuple[LiveDaemon, LiveRig]) -> None:
-    daemon, _ = shop
-    daemon.start()
-    daemon.sell()
-    daemon.stop()
-    database = daemon.folder / "till" / "kktd.db"
-    data = bytearray(database.read_bytes())
-    data[4096 * 3 : 4096 * 6] = b"\xff" * (4096 * 3)
-    database.write_bytes(data)
-    done = _run(daemon.config)
-    assert done.returncode == 1
-    assert _refusal(done)["code"] == "STORE_CORRUPT"
-    assert database.read_bytes() == bytes(data)
-
-
 def test_an_address_that_is_taken_is_named(shop: tuple[LiveDaemon, LiveRig]) -> None:
     daemon, _ = shop
     with socket.create_server(("127.0.0.1", daemon.port)):
