@@ -43,6 +43,7 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.network": (3, "work"),
     "kktd.alerts": (3, "work"),
     "kktd.power": (3, "work"),
+    "kktd.provision": (3, "work"),
     "kktd.reload": (3, "work"),
     "kktd.upkeep": (3, "work"),
     "kktd.worker": (3, "work"),
