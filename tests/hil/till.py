@@ -59,7 +59,8 @@ The till is ready.  Ctrl-C pulls its plug; {state} keeps it.
 A sale and what the FN has signed:
 
   curl -k -H 'Authorization: Bearer {admin}' \\
-    -H "Idempotency-Key: $(cat /proc/sys/kernel/random/uuid)" -H 'Content-Type: application/json' -d '{sale}' {api}/v1/kkt/receipt
+    -H "Idempotency-Key: $(cat /proc/sys/kernel/random/uuid)" \\
+    -H 'Content-Type: application/json' -d '{sale}' {api}/v1/kkt/receipt
   curl {rig}/fn/documents
 """
 SALE: Final = (
