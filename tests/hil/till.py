@@ -31,7 +31,7 @@ pos_ids = ["{pos_id}"]
 
 [printer]
 family = "shtrih"
-url = "usb://"
+url = "usb://0403:6001"
 
 [ofd]
 url = "{ofd}"
@@ -148,7 +148,8 @@ class Bench:
             status, health = self.till.ask("/v1/health")
         except (OSError, ValueError):
             return False
-        return status == 200 and bool(health["can_sell"])
+        printer = health["components"]["kkt_device"]["status"]
+        return status == 200 and bool(health["can_sell"]) and printer == "healthy"
 
     def _code(self) -> str | None:
         """The last one on the console."""
