@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build, run and test the till.  Usage: ./build.sh dev | rig | test | check | bench | lock [options]
+# Build, run and test the till.  Usage: ./build.sh dev | till | image | rig | test | check | bench | lock
 set -euo pipefail
 
 readonly python=.venv/bin/python
@@ -10,6 +10,8 @@ die() { printf 'build.sh: %s\n' "$1" >&2; exit 1; }
 usage() {
     cat <<'TEXT'
 ./build.sh dev [--json] [--state DIR] [--pty] [--tills N]   a till with simulated printer and ОФД, until Ctrl-C
+./build.sh image                                the till's image, in build/image
+./build.sh till [--json] [--state DIR]          that image as a virtual till in QEMU, until Ctrl-C
 ./build.sh rig shtrih --tcp HOST:PORT | --pty PATH [--state DIR]   the registrar alone
 ./build.sh rig ofd [--port PORT] [--state DIR]                     the ОФД alone
 ./build.sh rig odoo [--port PORT] [--state DIR]                    Odoo alone
@@ -110,7 +112,8 @@ stage_static() {
     "$python" -m ruff format --check . &&
         "$python" -m ruff check . &&
         "$python" -m mypy --strict kktd tests benchmarks &&
-        .venv/bin/shellcheck build.sh .ci/run && echo "shellcheck: clean" &&
+        .venv/bin/shellcheck build.sh .ci/run image/*.sh image/mkosi.finalize &&
+        echo "shellcheck: clean" &&
         check_units
 }
 
@@ -131,6 +134,18 @@ stage_test() {
     echo "build.sh: all of ${suites[*]} passed"
 }
 
+# Its own tools tree does the rest: the host needs what makes that tree.
+stage_image() {
+    [[ $EUID -eq 0 ]] || die "the image is built as root: it makes file systems"
+    command -v mmdebstrap >/dev/null || apt_install mmdebstrap
+    image/build.sh >&2
+}
+
+stage_till() {
+    stage_image
+    exec "$python" tests/hil/till.py --image "$PWD/build/image/kktd.raw" "$@"
+}
+
 stage_rig() {
     [[ ${1:-} == shtrih || ${1:-} == ofd || ${1:-} == odoo ]] || { usage >&2; exit 2; }
     exec "$python" -m "rig.$1" "${@:2}"
@@ -147,7 +162,7 @@ stage_lock() {
 main() {
     local stage=${1:-}
     case $stage in
-        dev | rig | test | check | bench | lock) ;;
+        dev | till | image | rig | test | check | bench | lock) ;;
         help | --help | -h) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac

@@ -15,8 +15,9 @@ stage_sandbox() {
     rm --recursive --force "$build/sandbox"
     mkdir --parents "${file%/*}"
     "$here/sources.sh" trixie | while read -r kind options uri suite component; do
+        options=${options#'[signed-by='}
         printf 'Types: %s\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n\n' \
-            "$kind" "$uri" "$suite" "$component" "$(sed 's/^\[signed-by=\(.*\)\]$/\1/' <<<"$options")"
+            "$kind" "$uri" "$suite" "$component" "${options%']'}"
     done >"$file"
 }
 
@@ -32,6 +33,7 @@ main() {
     "$here/tools.sh" run bash -c 'cd image && exec mkosi "$@"' mkosi \
         --force --image-version="$version" \
         --source-date-epoch="$(git log -1 --format=%ct)" "$@" build
+    ln --symbolic --force "kktd_$version.raw" "$build/image/kktd.raw"
 }
 
 main "$@"

@@ -14,7 +14,7 @@ install_locked() {
 
 # Only what the daemon reads: no console scripts, no tests of others, no traces of this build.
 strip_site() {
-    rm --recursive --force "$target/bin"
+    rm --recursive --force "${target:?}/bin"
     find "$target" -type d \( -name tests -o -name test -o -name __pycache__ \) -prune \
         -exec rm --recursive --force {} +
     find "$target" -path '*.dist-info/*' \

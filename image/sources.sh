@@ -10,6 +10,7 @@ die() { printf 'sources.sh: %s\n' "$1" >&2; exit 1; }
 
 # One URI a label; the first one apt knows.
 mirror_of() {
+    # shellcheck disable=SC2016 # apt expands them
     apt-get indextargets --format '$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
         awk -F '|' -v label="$1" '$1 == label && $2 == "main" { print $3; exit }'
 }

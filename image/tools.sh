@@ -30,6 +30,7 @@ make_tree() {
 # A plain chroot is not enough: mkosi's sandbox wants "/" to be a mount point.
 run_inside() {
     [[ $EUID -eq 0 ]] || die "root is needed: it makes file systems and device nodes"
+    # shellcheck disable=SC2016 # expanded by the shell inside
     exec unshare --mount --propagation slave -- bash -ec '
         tree=$1 repository=$2; shift 2
         mount --rbind "$tree" "$tree"

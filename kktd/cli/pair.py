@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import time
 from typing import Any, Final
 
 from kktd.cli.command import FINE, Context, WrongUse, shown
 from kktd.cli.token import ROLES
 
 FIRST: Final = {"role": "admin", "name": "первый"}
-LOOK_S: Final = 2.0
+SHOWN: Final = 75  # EX_TEMPFAIL: ask again later
 HELP: Final = ("код для подключения кассового места", "a code to pair a point of sale with")
 
 
@@ -39,21 +38,20 @@ def run(context: Context) -> int:
 
 
 def _first(context: Context) -> int:
-    """Who stands before a new till may have its first token; a code that ended gets a successor."""
-    ends_s = 0.0
-    while True:
-        known = context.client.ask("GET", "/v1/tokens")
-        if not known.fine:
-            return context.terminal.refused(known)
-        if known.body["tokens"]:
-            return FINE
-        if time.monotonic() >= ends_s:
-            reply = context.client.ask("POST", "/v1/pair", FIRST)
-            if not reply.fine:
-                return context.terminal.refused(reply)
-            ends_s = time.monotonic() + float(reply.body["expires_in_seconds"])
-            _show(context, reply.body)
-        time.sleep(LOOK_S)
+    """Who stands before a new till may have its first token: SHOWN while there is none, else FINE.
+
+    Whoever runs it repeats it before the code's ten minutes are over (kktd-first-pairing.service).
+    """
+    known = context.client.ask("GET", "/v1/tokens")
+    if not known.fine:
+        return context.terminal.refused(known)
+    if known.body["tokens"]:
+        return FINE
+    reply = context.client.ask("POST", "/v1/pair", FIRST)
+    if not reply.fine:
+        return context.terminal.refused(reply)
+    _show(context, reply.body)
+    return SHOWN
 
 
 def _show(context: Context, offer: dict[str, Any]) -> None:

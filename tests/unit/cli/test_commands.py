@@ -122,3 +122,19 @@ def test_products_are_found_and_the_import_says_why_not(
     assert _run(bench, "products", "find") == 2
     assert _run(bench, "products", "refresh") == 1
     assert "NO_ODOO" in capsys.readouterr().err
+
+
+def test_a_new_till_shows_a_code_for_its_first_token_until_there_is_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = ApiBench(tmp_path / "till", tmp_path / "tls")
+    try:
+        assert _run(new, "pair", "--first") == 75
+        found = re.search(r"(\d{4}) (\d{4})", capsys.readouterr().out)
+        assert found is not None
+        paired = new.lan("POST", "/v1/pair", {"code": "".join(found.groups())})
+        assert (paired.status, paired.body["role"]) == (201, "admin")
+        assert _run(new, "pair", "--first") == 0
+        assert capsys.readouterr().out == ""
+    finally:
+        new.close()
