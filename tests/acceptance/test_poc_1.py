@@ -102,16 +102,34 @@ def _same_request_comes_twice(morning: Morning) -> None:
 
 
 def _every_field_is_right(shop: Shop, sold: list[str]) -> None:
+    """Every tag that the till decides; those of lines one by one in contract/test_document_tags."""
     documents = {one["fd"]: one for one in shop.printer.documents(with_tlv=True)}
     for receipt_id in sold:
         stored = shop.stored(receipt_id)
         assert stored.document is not None
         receipt, document = stored.receipt, documents[stored.document.fd]
-        fields = {one.tag: one for one in tlv.decode_all(bytes.fromhex(str(document["tlv"])))}
-        assert document["sign"] == receipt.sign
-        assert document["total_kopecks"] == receipt.total
-        assert fields[1020].number() == receipt.total
-        assert fields[1031].number() == receipt.applied(PaymentMethod.CASH)
-        assert fields[1081].number() == receipt.applied(PaymentMethod.CARD)
-        assert fields[1054].number() == receipt.sign
-        assert fields[1021].text().strip() == receipt.cashier.name
+        assert (document["sign"], document["total_kopecks"]) == (receipt.sign, receipt.total)
+        assert str(document["fp"]) == stored.document.fp
+        tags = tlv.decode_all(bytes.fromhex(str(document["tlv"])))
+        fields = {one.tag: one for one in tags}
+        numbers = {tag: fields[tag].number() for tag in (1020, 1031, 1038, 1040, 1054, 1055, 1081)}
+        assert numbers == {
+            1020: receipt.total,
+            1031: receipt.applied(PaymentMethod.CASH),
+            1038: stored.document.shift,
+            1040: stored.document.fd,
+            1054: receipt.sign,
+            1055: 1,
+            1081: receipt.applied(PaymentMethod.CARD),
+        }
+        texts = {tag: fields[tag].text().strip() for tag in (1021, 1041, 1203)}
+        assert texts == {
+            1021: receipt.cashier.name,
+            1041: stored.document.fn,
+            1203: receipt.cashier.inn,
+        }
+        lines = [tlv.decode_all(one.value) for one in tags if one.tag == 1059]
+        sums = [one.number() for line in lines for one in line if one.tag == 1043]
+        assert sum(sums) == receipt.total
+        names = [one.text() for line in lines for one in line if one.tag == 1030]
+        assert set(names) == {line.name for line in receipt.lines}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from kktd.errors import BufferFull
-from kktd.model.receipt import PaymentMethod
+from kktd.model.money import Kopecks
+from kktd.model.product import Product
+from kktd.model.receipt import PaymentMethod, VatRate
 from kktd.model.states import CircuitState, Delivery
+from kktd.store import odoo
 from kktd.store.connection import Db
 from tests.acceptance.reading import (
     HOUR_S,
@@ -14,15 +20,24 @@ from tests.acceptance.reading import (
     alerts,
     assert_all_delivered_once,
     ids,
-    p50,
 )
 from tests.support.receipts import a_line, a_receipt
 from tests.support.shop import Shop
 
 
-def test_eight_hours_offline_store_and_deliver_everything(shop: Shop) -> None:
+@pytest.fixture
+def linked(tmp_path: Path) -> Iterator[Shop]:
+    """With an Odoo."""
+    made = Shop(tmp_path, has_odoo=True)
+    made.run(100)
+    yield made
+    made.close()
+
+
+def test_eight_hours_offline_store_and_deliver_everything(linked: Shop) -> None:
     """50+ sales with mixed tenders; 100 % stored and delivered in order; 50 in ≤ 5 min (P50)."""
-    shop.ofd.outage = "hang"
+    shop = linked
+    shop.ofd.outage = shop.odoo.outage = "hang"
     sold = []
     for number in range(55):
         line = a_line(1_000_00 + number)
@@ -34,11 +49,14 @@ def test_eight_hours_offline_store_and_deliver_everything(shop: Shop) -> None:
     assert shop.queued() == 55
     assert shop.get("/v1/kkt/buffer/status").body["network_status"] == "offline"
 
-    shop.ofd.outage = None
+    shop.ofd.outage = shop.odoo.outage = None
+    shop.ofd.latency_s = 1.0
     restored_s = shop.clock.monotonic_s()
     shop.wait(lambda: shop.queued() == 0, 10 * MINUTE_S)
-    assert shop.clock.monotonic_s() - restored_s <= 10 * MINUTE_S
-    assert p50(_synced_after(shop, sold, restored_s)) <= 5 * MINUTE_S
+    took_s = sorted(_synced_after(shop, sold, restored_s))
+    assert took_s[49] <= 5 * MINUTE_S, "the fiftieth"
+    shop.wait(lambda: len(_told(shop)) == 55, 5 * MINUTE_S)
+    assert _told(shop) == sold
     assert shop.get("/v1/kkt/buffer/status").body["dlq_size"] == 0
     assert_all_delivered_once(shop, sold)
 
@@ -95,6 +113,28 @@ def test_a_restart_with_twenty_queued_loses_none(shop: Shop) -> None:
     shop.wait(lambda: shop.queued() == 0, 10 * MINUTE_S)
     assert [shop.stored(one).delivery for one in sold] == [Delivery.SYNCED] * 20
     assert shop.parts.till.breaker().state is CircuitState.CLOSED
+
+
+def test_prices_are_not_imported_while_ten_receipts_are_queued(linked: Shop) -> None:
+    """Refused and said; imported once they have left.  The 409 towards Odoo: hil/test_odoo.py."""
+    shop = linked
+    shop.ofd.outage = "refused"
+    sold = ids([shop.sell(a_receipt()) for _ in range(10)])
+    shop.odoo.catalogue = [Product("SKU-1", None, "Оправа", Kopecks(1990_00), VatRate.V22)]
+    shop.parts.till.refresh_catalogue()
+    shop.run(2 * HOUR_S)
+    assert {line["code"] for line in shop.lines("catalogue_refused")} == {"UNSYNC_BUFFERS"}
+    assert shop.parts.store.read(odoo.count_products) == 0
+    shop.ofd.outage = None
+    shop.wait(lambda: shop.queued() == 0, 10 * MINUTE_S)
+    shop.wait(lambda: shop.parts.store.read(odoo.count_products) == 1, HOUR_S + MINUTE_S)
+    assert_all_delivered_once(shop, sold)
+
+
+def _told(shop: Shop) -> list[str]:
+    """The receipts that Odoo was told of, in the order of its events."""
+    told = [one for one in shop.odoo.events.values() if one["type"] == "receipt_registered"]
+    return [str(event["receipt_id"]) for event in told]
 
 
 def _synced_after(shop: Shop, sold: list[str], since_s: float) -> list[float]:

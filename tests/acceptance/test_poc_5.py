@@ -12,7 +12,7 @@ import pytest
 
 from kktd.errors import LeaseHeld
 from kktd.model.receipt import PaymentMethod
-from kktd.model.states import Delivery
+from kktd.model.states import Delivery, NetworkMode
 from kktd.store import odoo
 from tests.acceptance.reading import HOUR_S, MINUTE_S, assert_all_delivered_once, ids
 from tests.support.receipts import a_line, a_receipt
@@ -97,21 +97,27 @@ def test_a_slow_ofd_stays_online(shop: Shop) -> None:
     assert_all_delivered_once(shop, sold)
 
 
-def test_ten_bad_seconds_in_thirty_do_not_make_the_mode_flap(shop: Shop) -> None:
-    """≥ 90 s in a mode on the way back."""
-    changes: list[float] = []
-    before = shop.parts.mode()
-    sold = []
-    for step in range(180):
-        shop.ofd.outage = "refused" if step % 3 == 0 else None
-        if step % 6 == 0:
-            sold += ids([shop.sell(a_receipt())])
-        shop.run(10)
-        if shop.parts.mode() != before:
-            before = shop.parts.mode()
-            changes.append(shop.clock.monotonic_s())
-    for left, back in zip(changes[::2], changes[1::2], strict=False):
-        assert back - left >= 90
+def test_ten_bad_seconds_in_thirty_do_not_move_the_mode(shop: Shop) -> None:
+    """Three probes in a row never fail: an hour of it is one mode, and every receipt leaves."""
+    sold, changes = _flap(shop, bad_s=10, period_s=30)
+    assert changes == []
+    assert shop.parts.mode() is NetworkMode.ONLINE
+    shop.ofd.outage = None
+    shop.wait(lambda: shop.queued() == 0, 10 * MINUTE_S)
+    assert_all_delivered_once(shop, sold)
+
+
+def test_a_mode_that_comes_and_goes_is_kept_for_ninety_seconds(shop: Shop) -> None:
+    """An ОФД away for longer: ≥ 90 s offline and 3 good pings in a row before each way back."""
+    began_s = shop.clock.monotonic_s()
+    sold, changes = _flap(shop, bad_s=100, period_s=200)
+    left = [at_s for at_s, mode in changes if mode is NetworkMode.OFFLINE]
+    back = [at_s for at_s, mode in changes if mode is NetworkMode.ONLINE]
+    assert len(back) >= 10, "or nothing was tried"
+    for left_s, back_s in zip(left, back, strict=False):
+        assert back_s - left_s >= 90
+        pings = [at_s for at_s in shop.ofd.pings if at_s < back_s][-3:]
+        assert all((at_s - began_s) % 200 >= 100 for at_s in pings)
     shop.ofd.outage = None
     shop.wait(lambda: shop.queued() == 0, 10 * MINUTE_S)
     assert_all_delivered_once(shop, sold)
@@ -148,3 +154,26 @@ def test_two_tills_with_clocks_apart_are_ordered_by_their_hybrid_clocks(tmp_path
         for one in shop.lines("receipt_synced"):
             assert abs(one["hlc_server_time"] - (shop.clock.wall_s() - skew_s)) < 60
         shop.close()
+
+
+def _flap(
+    shop: Shop, *, bad_s: int, period_s: int
+) -> tuple[list[str], list[tuple[float, NetworkMode]]]:
+    """An hour in which the ОФД is away for the first `bad_s` of every period.
+
+    What was sold in it, one each half minute, and every change of mode with its second.
+    """
+    sold: list[str] = []
+    changes: list[tuple[float, NetworkMode]] = []
+    began_s, mode = shop.clock.monotonic_s(), shop.parts.mode()
+    for second in range(0, HOUR_S, 5):
+        shop.ofd.outage = "refused" if second % period_s < bad_s else None
+        if second % 30 == 0:
+            sold += ids([shop.sell(a_receipt())])
+        end_s = began_s + second + 5
+        while shop.clock.monotonic_s() < end_s:
+            was = mode
+            shop.run(end_s - shop.clock.monotonic_s(), until=lambda: shop.parts.mode() is not was)  # noqa: B023
+            if (mode := shop.parts.mode()) is not was:
+                changes.append((shop.clock.monotonic_s(), mode))
+    return sold, changes

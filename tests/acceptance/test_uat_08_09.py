@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kktd.api.messages import Language, error_sentence
 from kktd.errors import RefundNotSynced
 from kktd.model.receipt import Original
 from tests.acceptance.reading import HOUR_S, MINUTE_S, assert_all_delivered_once, ids, p95
@@ -45,8 +46,12 @@ def test_four_hours_and_thirty_sales_offline(shop: Shop) -> None:
 
     sale = shop.stored(sold[0]).receipt
     refund = a_refund(Original(receipt_id=sale.id), *sale.lines)
-    with pytest.raises(RefundNotSynced):
+    with pytest.raises(RefundNotSynced) as blocked:
         shop.sell(refund)
+    details = blocked.value.details
+    said = error_sentence(blocked.value.code, details.get("remedy"), details, Language.RU)
+    assert said.startswith("Исходный чек не синхронизирован")
+    assert "Проверьте интернет" in said
     shop.ofd.outage = None
     shop.wait(lambda: shop.queued() == 0, 10 * MINUTE_S)
     assert_all_delivered_once(shop, sold)

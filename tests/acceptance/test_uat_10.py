@@ -31,7 +31,7 @@ def test_10b_fifty_go_and_the_link_is_lost_again(shop: Shop) -> None:
 
 def test_10c_full_with_an_ofd_that_answers_503(shop: Shop) -> None:
     """P1, the breaker opens, the cashier is told; unblocked ≤ 15 min after it answers."""
-    shop.ofd.outage = "500"
+    shop.ofd.outage = "503"
     sold = []
     for _ in range(200):
         sold += ids([shop.sell(a_receipt())])

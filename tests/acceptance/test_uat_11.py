@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 from kktd.model.receipt import PaymentMethod
 from kktd.store.operations import OperationKind
@@ -11,19 +12,25 @@ from tests.support.receipts import a_line, a_receipt
 from tests.support.shop import Shop
 
 
-def test_a_restart_keeps_fifteen_and_sells_within_two_minutes(shop: Shop) -> None:
-    """Up ≤ 2 min with the 15 still there; all 15 synced afterwards."""
+def test_a_restart_keeps_fifteen_and_sells_within_two_minutes(tmp_path: Path) -> None:
+    """Up ≤ 2 min with the 15 still there, heartbeat ≤ 30 s; all 15 synced afterwards."""
+    shop = Shop(tmp_path, has_odoo=True)
+    shop.run(100)
     shop.ofd.outage = "refused"
     sold = ids([shop.sell(a_receipt()) for _ in range(15)])
     shop.kill()
     shop.clock.advance(5)
     shop.start()
+    shop.odoo.beats.clear()
+    shop.wait(lambda: bool(shop.odoo.beats), 30)
+    assert shop.odoo.beats[0]["buffer"]["current_queued"] == 15
     assert shop.wait(lambda: shop.parts.lanes.first.health.ready, 2 * MINUTE_S) <= 2 * MINUTE_S
     assert shop.queued() == 15
     sold += ids([shop.sell(a_receipt())])
     shop.ofd.outage = None
     shop.wait(lambda: shop.queued() == 0, 10 * MINUTE_S)
     assert_all_delivered_once(shop, sold)
+    shop.close()
 
 
 def test_x_and_z_offline_agree_to_the_kopeck(shop: Shop) -> None:

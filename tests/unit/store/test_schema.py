@@ -214,16 +214,23 @@ def test_the_check_of_plans_sees_a_scan(old_till: Store) -> None:
 def test_a_sale_writes_no_more_pages_however_long_the_history(
     old_till: Store, tmp_path: Path
 ) -> None:
-    """Each page is flash that wears: the receipt, its id, what is unfinished, the key twice."""
+    """Each page is flash that wears: the receipt, its id, what is unfinished, the key twice.
 
-    def pages_of_a_sale(store: Store) -> int:
-        store.checkpoint(truncate=True)
-        for _ in range(10):
-            accept(store, numbers)
-        return store.wal_pages
+    Ids are random, and now and then a leaf of an index splits: 52 to 100 pages were seen for ten
+    sales, 6.8 a sale in the mean whatever the history.  Only the mean of many says something.
+    """
+
+    def pages_of_a_sale(store: Store) -> float:
+        written = 0
+        for _ in range(20):
+            store.checkpoint(truncate=True)
+            for _ in range(10):
+                accept(store, numbers)
+            written += store.wal_pages
+        return written / 200
 
     numbers = Numbers(stamp=10)
     young = Store(tmp_path / "young.db")
-    assert pages_of_a_sale(young) <= 10 * 7
-    assert pages_of_a_sale(old_till) <= 10 * 7
+    assert pages_of_a_sale(young) <= 8
+    assert pages_of_a_sale(old_till) <= 8
     young.close()
