@@ -127,6 +127,7 @@ def test_products_are_found_and_the_import_says_why_not(
 def test_a_new_till_shows_a_code_for_its_first_token_until_there_is_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "till").mkdir()
     new = ApiBench(tmp_path / "till", tmp_path / "tls")
     try:
         assert _run(new, "pair", "--first") == 75
