@@ -20,6 +20,7 @@ async def show(call: Call) -> Answer:
 async def confirm(call: Call) -> Answer:
     """POST /v1/salvage/confirm: sales open; nothing happens where none is open."""
     parse_optional(await read_body(call.request))
+    await call.note()
     user = call.caller.name
     await call.write(lambda: call.till.salvage.confirm(user))
     return Answer(200, {"salvage": _as_json(call.till.salvage.seen())})
