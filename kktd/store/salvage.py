@@ -2,7 +2,7 @@
 
 What a row says may be older than what happened, so that nothing unfinished is believed: it is in
 doubt, and the FN settles it.  Every step can be cut and is taken up at the next start.
-Source: design 3; docs/decisions, 014.
+Source: design 3; docs/decisions, 017.
 """
 
 from __future__ import annotations

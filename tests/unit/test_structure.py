@@ -273,3 +273,10 @@ def test_every_setting_has_default_range_and_sentence(
     assert rule.metadata["form"], f"{key}: a text needs a form"
     for text in texts:
         assert re.fullmatch(rule.metadata["form"], str(text))
+
+
+def test_decisions_have_a_number_each_and_none_is_missing() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [page.name[:4] for page in pages] == [f"{n:03}-" for n in range(1, len(pages) + 1)]
+    for page in pages:
+        assert text_of(page).startswith(f"# {page.name[:3]} "), page.name
