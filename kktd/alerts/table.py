@@ -38,6 +38,7 @@ class Facts:
     on_battery: bool = False
     disk_percent: float = 0.0
     backup_failed: bool = False
+    printer_set_otherwise: bool = False
     fn_documents_left: int | None = None
     fn_days_left: float | None = None
 
@@ -259,6 +260,16 @@ ALERTS: Final = (
         "Диск кассы заполнен больше чем на 80 %, касса не продаёт: вызовите инженера.",
         "The till's disk is over 80 % full, no sales: call an engineer.",
         expr="kkt_disk_percent > 80",
+    ),
+    Alert(
+        "PrinterSetOtherwise",
+        "P2",
+        0,
+        lambda now: now.printer_set_otherwise,
+        "ККТ зарегистрирована не так, как сказано в настройках: сверьте [printer] ffd с форматом "
+        "ФД и [organisation] inn с ИНН (kktctl printer show).",
+        "The printer is registered otherwise than the settings say: compare [printer] ffd with "
+        "its format and [organisation] inn with its INN (kktctl printer show).",
     ),
     Alert(
         "BackupFailed",

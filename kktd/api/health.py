@@ -157,6 +157,7 @@ def _printer(lane: LaneHealth, language: Language) -> dict[str, Any]:
         "model": identity.model if identity else None,
         "serial": identity.serial if identity else None,
         "firmware": identity.firmware if identity else None,
+        "ffd": identity.ffd if identity else None,
         "shift": status.shift if status else None,
         "shift_number": status.shift_number if status else None,
         "paper": status.paper if status else None,

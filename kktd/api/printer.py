@@ -44,6 +44,8 @@ async def show(call: Call) -> Answer:
         "message": sentence(health.remedy, call.language) if health.remedy else None,
         "model": seen.model if seen else None,
         "firmware": seen.firmware if seen else None,
+        "ffd": seen.ffd if seen else None,
+        "inn": seen.inn if seen else None,
         "unsent": unsettled.unsent,
         "in_doubt": doubtful,
     }

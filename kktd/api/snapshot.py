@@ -23,12 +23,16 @@ from kktd.upkeep.disk import Disk
 
 @dataclass(frozen=True, slots=True)
 class LaneSeen:
-    """One printer.  `obstacle` is the code of what keeps its tills from selling, or None."""
+    """One printer.  `obstacle` is the code of what keeps its tills from selling, or None.
+
+    `set_otherwise`: it is registered for another format or another owner than the settings say.
+    """
 
     name: str
     pos_ids: tuple[str, ...]
     health: LaneHealth
     obstacle: str | None
+    set_otherwise: bool
 
     @property
     def fn_expires_s(self) -> float | None:
@@ -151,8 +155,21 @@ def _see(settings: Settings, lane: Lane, reading: Reading, whole: str | None) ->
     health, printer = lane.health, settings.lanes[lane.name]
     waiting = reading.lanes[lane.name].waiting
     return LaneSeen(
-        lane.name, lane.pos_ids, health, whole or _lane_obstacle(printer, health, waiting)
+        lane.name,
+        lane.pos_ids,
+        health,
+        whole or _lane_obstacle(printer, health, waiting),
+        _is_set_otherwise(health, printer.ffd, settings.organisation.inn),
     )
+
+
+def _is_set_otherwise(health: LaneHealth, ffd: str, inn: str) -> bool:
+    """As far as the printer says, and the settings name an owner."""
+    identity = health.identity
+    if identity is None:
+        return False
+    pairs = ((identity.ffd, ffd), (identity.inn, inn))
+    return any(told and wanted and told != wanted for told, wanted in pairs)
 
 
 def _lane_obstacle(printer: PrinterSettings, health: LaneHealth, waiting: int) -> str | None:
@@ -224,6 +241,7 @@ def as_facts(seen: Snapshot) -> Facts:
         backup_failed=seen.backup.problem is not None,
         capacity_raised=seen.capacity_reminder,
         printer_remedy=min(remedies, key=lambda remedy: remedy == "paper", default=None),
+        printer_set_otherwise=any(lane.set_otherwise for lane in seen.lanes),
         fn_ended=any(lane.health.fn_ended for lane in seen.lanes),
         shift_age_s=max((seen.now_s - opened_s for opened_s in shifts), default=0.0),
         fn_documents_left=min(left, default=None),

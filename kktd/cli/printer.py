@@ -59,6 +59,7 @@ def _show(context: Context) -> int:
     terminal.data(seen)
     rows = [
         (say("модель", "model"), shown(seen["model"])),
+        (say("формат ФД, ИНН", "format, INN"), f"{shown(seen['ffd'])}, {shown(seen['inn'])}"),
         (say("принята", "known"), _device(seen["known"])),
         (say("отвечает другая", "another answers"), _device(seen["stranger"])),
         (say("не в ОФД", "not at the OFD"), str(seen["unsent"])),

@@ -55,12 +55,17 @@ class PrinterStatus:
 
 @dataclass(frozen=True, slots=True)
 class PrinterIdentity:
-    """Who is at the other end; read once for each connection."""
+    """Who is at the other end; read once for each connection.
+
+    `ffd` is the format its documents have and `inn` whose they are, None where it does not say.
+    """
 
     model: str
     serial: str
     fn: str
     firmware: str
+    ffd: str | None = None
+    inn: str | None = None
 
 
 class FiscalPrinter(Protocol):

@@ -63,7 +63,7 @@ token_file = "/nowhere"
 [odoo]
 url = "{odoo}"
 [organisation]
-inn = "7707083893"
+inn = "9706048530"
 address = "Москва"
 """
 

@@ -59,6 +59,7 @@ class PrinterPart(TypedDict):
     model: str | None
     serial: str | None
     firmware: str | None
+    ffd: str | None
     shift: Shift | None
     shift_number: Count | None
     paper: Paper | None

@@ -38,6 +38,8 @@ class PrinterShown(TypedDict):
     message: Message | None
     model: str | None
     firmware: str | None
+    ffd: str | None
+    inn: str | None
     unsent: Count
     in_doubt: list[DoubtShown]
 

@@ -17,7 +17,7 @@ from kktd.model.fiscal import ArchivedDocument, DocumentType, FiscalDocument, Sh
 from kktd.model.money import Kopecks
 from kktd.model.receipt import Cashier, Receipt
 from kktd.printers.base import Paper, PrinterIdentity, PrinterStatus, Shift
-from kktd.printers.shtrih import answers, cash, codes, payload, sale
+from kktd.printers.shtrih import answers, cash, codes, sale
 from kktd.printers.shtrih.answers import BadAnswer, DeviceRefused, Mode, Submode, TillState
 from kktd.printers.shtrih.archive import Archive
 from kktd.printers.shtrih.commands import (
@@ -29,14 +29,10 @@ from kktd.printers.shtrih.commands import (
     CASH_OUT,
     CLOSE_SHIFT,
     CONTINUE_PRINT,
-    DEVICE_TYPE,
-    FN_STATUS,
     FULL_STATUS,
     OPEN_DRAWER,
     OPEN_SHIFT,
-    PARAMETERS,
     PRINT_COPY,
-    READ_TABLE,
     SEND_TLV,
     SHIFT_STATE,
     SUBTOTAL,
@@ -57,10 +53,10 @@ from kktd.printers.shtrih.verdicts import (
     translated,
     verdict,
 )
+from kktd.printers.shtrih.who import Who
 from kktd.wire.exchange import NotSent, Unanswered
 from kktd.wire.port import Port
 
-SERIAL_FIELD: Final = 1  # [SHTRIH] 12: table 18, row 1
 CLEANING_STEPS_MAX: Final = 8  # cancels and continues before a receipt; more is a broken till
 DRAWER: Final = b"\0"  # [SHTRIH] 28h: the first of two
 ENTRY_TRIES: Final = 2  # of a receipt whose lines arrived garbled
@@ -75,37 +71,28 @@ class ShtrihPrinter(DeviceCalls):
         self._archive = Archive(self._session)
         self._ffd = settings.ffd
         self._rates = Rates(self._session)
+        self._who = Who(self._session, self._rates.forget)
         self._marking = Marking(
             self._session,
             offered=settings.ffd == sale.FFD_1_2,
             sells_unchecked=settings.sell_unchecked_marks,
         )
-        self._identity: PrinterIdentity | None = None
-        self._short_serial = ""  # as 11h shows it
-        self._seen: tuple[str, str] | None = None  # serial and FN of the last status
-        self._model = 0
 
     # ---- reading ---------------------------------------------------------------------------------
 
     def identify(self, by: Deadline) -> PrinterIdentity:
         with translated():
-            return self._identified(by)
+            return self._who.read(by)
 
     def status(self, by: Deadline) -> PrinterStatus:
         with translated():
             full = answers.full_status(self._session.call(FULL_STATUS, by))
-            if self._identity is not None and full.serial != self._short_serial:
-                self._identity = None  # the cable goes to another till by now
-            fn = self._fn_status(by)
-            if self._identity is not None and self._identity.fn != fn.fn:
-                self._identity = None  # it was opened, and has another FN
-            identity = self._identified(by)
-            self._seen = identity.serial, fn.fn
+            serial, fn = self._who.note_status(full, by)
             shift = self._shift_state(by)
         state = full.state
         expired = shift.open and state.mode == Mode.SHIFT_EXPIRED
         return PrinterStatus(
-            serial=identity.serial,
+            serial=serial,
             fn=fn.fn,
             last_fd=fn.last_fd,
             shift=Shift.EXPIRED if expired else Shift.OPEN if shift.open else Shift.CLOSED,
@@ -128,9 +115,9 @@ class ShtrihPrinter(DeviceCalls):
 
     def register(self, receipt: Receipt, mark: str | None, by: Deadline) -> FiscalDocument:
         with translated(wrong_moment_passes=True):
-            self._identified(by)  # the model decides the bytes of some VAT rates
+            self._who.read(by)  # the model decides the bytes of some VAT rates
             try:
-                planned = sale.plan(receipt, mark, self._model, self._ffd)
+                planned = sale.plan(receipt, mark, self._who.model, self._ffd)
             except sale.Unprintable as error:
                 raise Refused(str(error), device_code=None, remedy=error.remedy) from error
             require_open_shift(self._cleaned(by))
@@ -210,7 +197,7 @@ class ShtrihPrinter(DeviceCalls):
 
     def continue_print(self, by: Deadline) -> None:
         with translated():
-            self._require_same(by)
+            self._who.require_same(by)
             state = self._session.till_state(by)
             if state.submode in answers.PAPER_IS_OUT:
                 raise no_paper()
@@ -219,53 +206,14 @@ class ShtrihPrinter(DeviceCalls):
 
     def print_copy(self, by: Deadline) -> None:
         with translated():
-            self._require_same(by)
+            self._who.require_same(by)
             self._session.call(PRINT_COPY, by)
 
     def close(self) -> None:
-        self._forget()
-
-    # ---- how -------------------------------------------------------------------------------------
-
-    def _identified(self, by: Deadline) -> PrinterIdentity:
-        """Read once for each connection."""
-        if self._identity is not None and self._session.connected:
-            return self._identity
-        self._identity = None
-        self._rates.forget()
-        call = self._session.call
-        device = answers.device_type(call(DEVICE_TYPE, by))
-        full = answers.full_status(call(FULL_STATUS, by))
-        table, serial = answers.STORAGE_TABLE, ""
-        with suppress(DeviceRefused):  # older firmware has no F7h, smart terminals no table 18
-            table = answers.storage_table(call(PARAMETERS, by, b"\x01"))
-        with suppress(DeviceRefused):
-            place = payload.read_table(table, 1, SERIAL_FIELD)
-            serial = answers.table_text(call(READ_TABLE, by, place))
-        fn = self._fn_status(by).fn
-        self._model = device.model
-        self._short_serial = full.serial
-        self._identity = PrinterIdentity(device.name, serial or full.serial, fn, full.firmware)
-        return self._identity
-
-    def _require_same(self, by: Deadline) -> None:
-        """Before anything is changed: it is the till and the FN of the last status.
-
-        A line that was lost and came back may lead to another one: whoever asks reads the status
-        again and decides.
-        """
-        if self._seen is None:
-            return
-        identity = self._identified(by)
-        if (identity.serial, identity.fn) != self._seen:
-            raise NotSent("another till or FN answers than the one last asked")
-
-    def _forget(self) -> None:
-        self._identity = None
+        self._who.forget()
         self._session.close()
 
-    def _fn_status(self, by: Deadline) -> answers.FnStatus:
-        return answers.fn_status(self._session.call(FN_STATUS, by))
+    # ---- how -------------------------------------------------------------------------------------
 
     def _shift_state(self, by: Deadline) -> answers.ShiftState:
         return answers.shift_state(self._session.call(SHIFT_STATE, by))
@@ -275,7 +223,7 @@ class ShtrihPrinter(DeviceCalls):
 
         Raises NotReady where a person has to do something first.
         """
-        self._require_same(by)
+        self._who.require_same(by)
         steps = 0
         while steps < CLEANING_STEPS_MAX:
             state = self._session.till_state(by)
@@ -322,7 +270,7 @@ class ShtrihPrinter(DeviceCalls):
             raise in_doubt(before) from error
         except DeviceRefused:
             with doubtful(before):
-                after = self._fn_status(by)
+                after = self._who.fn_status(by)
                 if (after.fn, after.last_fd) != (before.fn, before.last_fd):
                     raise BadAnswer("refused, and yet the FN has a new document") from None
             self._abandon(by)
@@ -343,7 +291,7 @@ class ShtrihPrinter(DeviceCalls):
             self._begin(begin, cashier, by)
             self._make(command, b"", before, by)
         with doubtful(before):
-            after = self._fn_status(by)
+            after = self._who.fn_status(by)
             found = self._archive.found(after.last_fd, by)
             if after.last_fd <= before.last_fd or found is None or found.type is not kind:
                 raise BadAnswer(f"document {after.last_fd} is not the report")
@@ -372,9 +320,7 @@ class ShtrihPrinter(DeviceCalls):
 
     def _before(self, by: Deadline) -> answers.FnStatus:
         """The FN before a document; one that an earlier call began there and left is cancelled."""
-        status = self._fn_status(by)
-        if self._seen is not None and status.fn != self._seen[1]:
-            raise NotSent("another FN answers than the one last asked")
+        status = self._who.fn_before(by)
         if status.current_document:
             self._session.call(CANCEL_DOCUMENT, by)
         self._marking.forget(by)

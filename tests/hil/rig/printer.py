@@ -82,6 +82,7 @@ class SimulatedPrinter:
             (FISCAL, 1, 4): fn_number,
             (FISCAL, 1, 5): str(tax_systems),
             (REGION, 1, 7): "0",  # the real one was told not to print
+            (REGION, 1, 17): "2",  # FFD 1.05; the real one has 1.2
             (REGION, 1, 71): "2",  # and delivered to turn 20 % into 22 %: 2 keeps what was sent
         }
         line: LinkOptions = _pick(LinkOptions, options)

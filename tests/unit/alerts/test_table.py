@@ -35,6 +35,7 @@ ROWS: list[tuple[str, str, float, dict[str, Any], dict[str, Any]]] = [
     ("ShiftTooOld", "P2", 0, {"shift_age_s": 23 * HOUR_S + 1}, {"shift_age_s": 23 * HOUR_S}),
     ("BalanceMismatch", "P2", 0, {"mismatched": True}, {}),
     ("OnBattery", "P2", 0, {"on_battery": True}, {}),
+    ("PrinterSetOtherwise", "P2", 0, {"printer_set_otherwise": True}, {}),
     ("BackupFailed", "P3", 86_400, {"backup_failed": True}, {}),
     ("DiskFilling", "P3", 0, {"disk_percent": 70.1}, {"disk_percent": 70}),
     ("DiskAlmostFull", "P2", 0, {"disk_percent": 80.1}, {"disk_percent": 80}),

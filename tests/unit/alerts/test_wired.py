@@ -74,3 +74,27 @@ def test_the_test_alert_arrives_everywhere(shop: Shop, duty: SimulatedDuty) -> N
     assert told(duty) == [("TestAlert", "firing")]
     assert duty.active() == ["TestAlert"]
     assert [line["level"] for line in shop.lines("alert_sent")] == ["P3"]
+
+
+@pytest.mark.parametrize(
+    ("as_registered", "otherwise"),
+    [
+        ('url = "tcp://127.0.0.1:1"\n', 'url = "tcp://127.0.0.1:1"\nffd = "1.2"\n'),
+        ('inn = "9706048530"', 'inn = "7707083893"'),
+    ],
+)
+def test_settings_that_say_otherwise_than_the_registration_are_told(
+    shop: Shop, as_registered: str, otherwise: str
+) -> None:
+    assert not shop.lines("alert_sent")
+    shop.configure(as_registered, otherwise)
+    shop.restart()
+    shop.run(10)
+    (told,) = shop.lines("alert_sent")
+    assert (told["alert"], told["level"]) == ("PrinterSetOtherwise", "P2")
+    assert "[printer] ffd" in told["message"]
+    assert shop.get("/v1/health").body["can_sell"], "an engineer decides, not the till"
+    shop.configure(otherwise, as_registered)
+    shop.restart()
+    shop.run(90)
+    assert len(shop.lines("alert_resolved")) == 1
