@@ -271,7 +271,7 @@ class Assembly:
             questions=self._questions,
             refresh_catalogue=self._refresh_catalogue,
             test_alert=self._test_alert,
-            probe_ofd=lambda: wiring.probe_ofd(self.settings, self._clock),
+            probe_ofd=lambda: wiring.probe_ofd(self.settings, self._clock, self.lanes),
             mismatched=bool(self.recovered.mismatched),
             tracing=self.tracing,
         )

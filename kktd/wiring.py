@@ -99,8 +99,15 @@ def listeners(settings: Settings, clock: Clock) -> tuple[Bound, ...]:
     return open_listeners(settings, clock)
 
 
-def probe_ofd(settings: Settings, clock: Clock) -> Report:
-    """A test of the ОФД by hand; blocks for PROBE_MS at most."""
+def probe_ofd(settings: Settings, clock: Clock, lanes: Lanes) -> Report:
+    """A test of the ОФД by hand; blocks for PROBE_MS at most.
+
+    Where the printers deliver by themselves, what their FNs said last, a few seconds ago.
+    """
+    if settings.ofd.channel == "device":
+        there = [lane for lane in lanes if lane.health.ready]
+        answering = {lane.identity.known.fn for lane in there if lane.identity.known}
+        return device_channel(settings, clock, lambda: lanes).report(answering)
     from kktd.ofd.probe import Probe
 
     ofd = settings.ofd

@@ -54,6 +54,14 @@ WHAT_TO_DO: Final[Mapping[Verdict, Pair]] = {
         "ОФД отвечает ошибкой: чеки хранятся. Сообщите провайдеру ОФД код ответа.",
         "The OFD answers with an error: receipts are kept. Tell the provider the status.",
     ),
+    Verdict.PRINTER_AWAY: (
+        "Чеки в ОФД передаёт сама ККТ, а она не отвечает: проверьте её кабель и питание.",
+        "The printer itself delivers, and it does not answer: check its cable and power.",
+    ),
+    Verdict.PRINTER_BEHIND: (
+        "ККТ не передаёт чеки в ОФД: проверьте её интернет и настройки ОФД в ней (таблица 19).",
+        "The printer does not deliver: check its network and its settings of the OFD (table 19).",
+    ),
 }
 
 

@@ -6,7 +6,7 @@ whatever is not after it has its ticket.  Source: [SHTRIH] 7 (FF39h), 8; design 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import tzinfo
 from typing import Final
 
@@ -15,6 +15,7 @@ from kktd.model.device import FnLife
 from kktd.model.fiscal import FiscalDocument
 from kktd.model.receipt import Receipt
 from kktd.ofd.channel import Delivered, NotAccepted, Unavailable
+from kktd.ofd.probe import Report, Stage, Verdict
 
 LATE_S: Final = 300.0  # a document that old and unsent: the printer does not reach its ОФД
 
@@ -57,11 +58,29 @@ class DeviceChannel:
         for life in self._readings().values():
             if life is None:
                 raise Unavailable("an FN was not read yet")
-            if life.oldest_unsent is None:
-                continue
-            made_s = life.oldest_unsent.replace(tzinfo=self._zone).timestamp()
-            if self._clock.wall_s() - made_s > LATE_S:
+            if self._is_behind(life):
                 raise Unavailable("the printer does not reach the ОФД")
+
+    def report(self, answering: Collection[str]) -> Report:
+        """For a test by hand: a stage for each FN.  `answering`: those whose printer is there."""
+        stages: list[Stage] = []
+        verdict = Verdict.FINE if self._readings() else Verdict.PRINTER_AWAY
+        for fn, life in self._readings().items():
+            if life is None or fn not in answering:
+                ends, found = Verdict.PRINTER_AWAY, "the printer does not answer"
+            else:
+                ends = Verdict.PRINTER_BEHIND if self._is_behind(life) else Verdict.FINE
+                since = f", since {life.oldest_unsent:%Y-%m-%dT%H:%M}" if life.oldest_unsent else ""
+                found = f"{life.unsent} unsent{since}"
+            stages.append(Stage(f"fn {fn}", ends is Verdict.FINE, 0, found))
+            verdict = ends if verdict is Verdict.FINE else verdict
+        return Report("device", verdict, tuple(stages), None, None)
+
+    def _is_behind(self, life: FnLife) -> bool:
+        if life.oldest_unsent is None:
+            return False
+        made_s = life.oldest_unsent.replace(tzinfo=self._zone).timestamp()
+        return self._clock.wall_s() - made_s > LATE_S
 
     def close(self) -> None:
         """It holds nothing."""

@@ -38,6 +38,8 @@ class Verdict(StrEnum):
     THROTTLED = "throttled"
     BUSY = "busy"
     FAILING = "failing"
+    PRINTER_AWAY = "printer_away"  # channel `device`: the printer is who delivers
+    PRINTER_BEHIND = "printer_behind"
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,3 +223,15 @@ def test_a_rig_of_one_simulator_says_what_it_has() -> None:
         assert call(control, "GET", "/ofd/receipts") == (200, [])
     finally:
         control.close()
+
+
+def test_the_ofd_of_a_till_that_delivers_by_itself_takes_what_it_is_told(bench: Bench) -> None:
+    unsent = bench.printer.fn_status()["unsent"]
+    assert unsent == 1, "the registration"
+    assert bench.call("POST", "/fn/ofd", {"online": False}) == (200, {"online": False})
+    assert bench.call("POST", "/fn/ofd", {"fd": 1}) == (200, {"fd": 1})
+    assert bench.call("GET", "/fn/status")[1]["unsent"] == 0
+    for wrong in ({}, {"fd": "1"}, {"online": 1}, {"fd": True}):
+        status, said = bench.call("POST", "/fn/ofd", wrong)
+        assert status == 400, wrong
+        assert "fd: a number" in said["error"]
