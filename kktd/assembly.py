@@ -21,6 +21,7 @@ from kktd.api.times import iso
 from kktd.clock import Clock
 from kktd.config import BufferSettings, PrinterSettings, Settings
 from kktd.events import Event
+from kktd.halting import POWER, POWER_STEP_MAX_S, make_power
 from kktd.keeping import Keeping
 from kktd.metrics import Metrics
 from kktd.model.states import CircuitState, NetworkMode
@@ -108,9 +109,12 @@ class Assembly:
         )
         self._pace = Pace(wiring.pace_rules(settings), self._outside.chance)
         self.delivery = self._make_delivery()
-        self.keeping = Keeping(settings, clock, self.store, lambda: self._hlc.last.local_time_s)
+        self.keeping = Keeping(
+            settings, clock, self.store, lambda: self._hlc.last.local_time_s, self._on_battery
+        )
         waiters = Waiters()
         self.lanes = self._make_lanes(waiters)
+        self.power = make_power(clock, self.store, self.lanes, self.delivery, lambda: self.workers)
         self.desk = self._make_desk(waiters)
         self._link = self._make_link()
         self._questions = self._make_questions()
@@ -170,6 +174,7 @@ class Assembly:
             self.settings.till.pos_ids[0],
             wiring.link_rules(self.settings),
             report=lambda: heartbeat_body(take(self.till), self._hlc.last, __version__),
+            on_battery=self._on_battery,
             tracing=self.tracing,
         )
 
@@ -198,6 +203,9 @@ class Assembly:
         )
         return printing.make_lanes(self.settings, self._outside.printer, around)
 
+    def _on_battery(self) -> bool:
+        return self.power.seen.on_battery
+
     def _make_desk(self, waiters: Waiters) -> Desk:
         return Desk(
             self.store,
@@ -208,6 +216,7 @@ class Assembly:
             lane_of=self.lanes.find,
             sync_at=self._sync_at,
             bar=self.keeping.bar,
+            power_low=lambda: self.power.seen.refuses,
         )
 
     def _make_workers(self) -> dict[str, Worker]:
@@ -223,6 +232,7 @@ class Assembly:
             "settings": (self.reloader.step, SETTINGS_STEP_MAX_S),
         }
         steps["alerts"] = (self._alerts.step, ALERTS_STEP_MAX_S)
+        steps[POWER] = (self.power.step, POWER_STEP_MAX_S)
         if self._link is not None:
             steps["odoo"] = (self._link.step, ODOO_STEP_MAX_S)
         return {
@@ -256,7 +266,8 @@ class Assembly:
             metrics=self._metrics,
             version=__version__,
             workers=self.on_time,
-            ready=lambda: self.ready,
+            ready=lambda: self.ready and not self.power.seen.refuses,
+            power=self.power,
             old_shifts=lambda: self._shifts.old,
             capacity_reminder=lambda: self._reminder.due,
             disk=lambda: self.keeping.disk.seen,
@@ -353,6 +364,8 @@ class Assembly:
 
     def status_line(self) -> str:
         """`systemctl status` in one line."""
+        if self.power.seen.refuses:
+            return "the battery ends: shutting down"
         printers = printing.status_line(self.lanes)
         queued = self.store.read(receipts.count_queued)
         capacity = self.settings.buffer.capacity

@@ -24,6 +24,7 @@ from kktd.clock import Clock, Deadline, SystemClock
 from kktd.config import Settings
 from kktd.errors import AlreadyRunning, BadConfig, KktdError, StoreUnavailable
 from kktd.events import Event
+from kktd.halting import POWER, POWER_STEP_MAX_S
 from kktd.metrics import Metrics
 from kktd.printing import LANE_STEP_MAX_S, is_lane
 from kktd.settings_file import load, require_complete
@@ -70,7 +71,7 @@ class Daemon:
         """Pet systemd's watchdog while every worker is on time, until asked to stop."""
         interval_s = wiring.watchdog_interval_s()
         while not self._stop.wait(interval_s):
-            if self._parts.keeping.damaged:
+            if self._parts.keeping.damaged or self._parts.power.stuck:
                 return  # systemd starts it again, and the start looks closer
             late = late_ones(self._parts.on_time())
             if late:
@@ -95,17 +96,20 @@ class Daemon:
         if not drained:
             self._parts.desk.close()
         # Else nobody new comes, and a sale on its way is taken: the next daemon prints it.
+        self._parts.workers[POWER].ask_stop()
+        self._parts.workers[POWER].join(POWER_STEP_MAX_S)
         for lane in self._parts.lanes:
-            lane.stopping = True
+            lane.wind_up()
         for worker in self._parts.workers.values():
             worker.ask_stop()
         finished = self._finish_receipt(by)
         self._parts.api.stop(Deadline.after_ms(self._clock, API_STOP_S * 1000))
         self._parts.desk.close()
         delivered = self._parts.workers["delivery"].join(by.left_s())
-        if delivered:
+        closed = self._parts.power.seen.closed  # before the battery ended
+        if delivered and not closed:
             self._parts.delivery.close()
-        if finished and delivered:
+        if finished and delivered and not closed:
             for lane in self._parts.lanes:
                 lane.close()
             self._parts.store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from kktd import wiring
 from kktd.clock import Clock
@@ -17,13 +18,24 @@ from kktd.upkeep.disk import DiskWatch
 from kktd.upkeep.retention import Retention
 from kktd.upkeep.salvage import SalvageWatch
 
+MAINS_LOOK_S: Final = 60.0
+
 
 class Keeping:
-    """Of one database.  `stamped_s`: the hybrid clock's last stamp."""
+    """Of one database.  `stamped_s`: the hybrid clock's last stamp.
+
+    `on_battery`: what can wait for the mains does.
+    """
 
     def __init__(
-        self, settings: Settings, clock: Clock, store: Store, stamped_s: Callable[[], int]
+        self,
+        settings: Settings,
+        clock: Clock,
+        store: Store,
+        stamped_s: Callable[[], int],
+        on_battery: Callable[[], bool],
     ) -> None:
+        self._on_battery = on_battery
         self._checkpointer = Checkpointer(store)
         self._retention = Retention(clock, store, stamped_s, has_odoo=bool(settings.odoo.url))
         self.disk = DiskWatch(clock, store, Path(settings.till.state_dir))
@@ -37,12 +49,15 @@ class Keeping:
 
     def step(self, now_s: float) -> float:
         """Short steps, one after the other; when the next is due (monotonic s)."""
-        return wiring.together(
-            self.salvage.step, self.disk.step, self._checkpointer.step, self._retention.step
-        )(now_s)
+        steps = [self.salvage.step, self.disk.step, self._checkpointer.step]
+        if not self._on_battery():
+            steps.append(self._retention.step)
+        return wiring.together(*steps)(now_s)
 
     def night_step(self, now_s: float) -> float:
         """What takes longer, in a worker of its own."""
+        if self._on_battery():
+            return now_s + MAINS_LOOK_S
         return wiring.together(self._check.step, self.backup.step)(now_s)
 
     def _note_damage(self) -> None:

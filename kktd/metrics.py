@@ -66,6 +66,7 @@ class Gauges:
     mode: NetworkMode
     can_sell: Mapping[str, bool]  # by pos_id
     sync_running_s: float
+    on_battery: bool = False
     disk_percent: float = 0.0
     backup_age_s: float | None = None
     drift_s: float | None = None  # of our clock before Odoo's; None while nobody tells the time
@@ -254,6 +255,7 @@ class Metrics:
                 "Fullness of the disk as the till counts it; at 80 it stops selling",
                 seen.disk_percent,
             ),
+            ("kkt_power_on_battery", "1 while the mains are away", int(seen.on_battery)),
             ("kkt_backup_age_seconds", "Since the last good copy", seen.backup_age_s),
             ("kkt_hlc_drift_seconds", "Our clock before Odoo's", seen.drift_s),
             (

@@ -12,6 +12,7 @@ from kktd.errors import KktdError
 from kktd.events import Event
 
 FAILED_WAIT_S: Final = 1.0  # after a step that raised: neither a spin nor a stop
+RESTING_S: Final = 5.0  # between two signs of life of one that rests
 SLACK_S: Final = 5.0  # a waiting thread may be late by this much on a loaded till
 
 
@@ -31,6 +32,8 @@ class Worker:
         self._step_max_s = step_max_s
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self._resting = False
+        self._stepping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.on_time_until_s = clock.monotonic_s() + step_max_s
 
@@ -40,6 +43,19 @@ class Worker:
     def wake(self) -> None:
         """There is work: do not wait for the time it asked for."""
         self._wake.set()
+
+    def rest(self) -> None:
+        """No step after the one in hand, until `resume`."""
+        self._resting = True
+
+    def resume(self) -> None:
+        self._resting = False
+        self.wake()
+
+    @property
+    def resting(self) -> bool:
+        """Asked to rest, and no step is under way: none begins before `resume`."""
+        return self._resting and not self._stepping
 
     def ask_stop(self) -> None:
         """End after the step in hand."""
@@ -65,14 +81,17 @@ class Worker:
         self._wake.clear()
         now_s = self._clock.monotonic_s()
         self.on_time_until_s = now_s + self._step_max_s
+        self._stepping = True  # first: whoever sees False after `rest` may rely on it
         try:
-            due_s = self._step(now_s)
+            due_s = now_s + RESTING_S if self._resting else self._step(now_s)
         except KktdError as error:
             log.event(Event.WORKER_FAILED, worker=self.name, error=error.code, facts=error.details)
             due_s = self._clock.monotonic_s() + FAILED_WAIT_S
         except Exception as error:  # noqa: BLE001 - a thread's top: logged, counted, goes on
             log.event(Event.WORKER_FAILED, worker=self.name, error=repr(error))
             due_s = self._clock.monotonic_s() + FAILED_WAIT_S
+        finally:
+            self._stepping = False
         self.on_time_until_s = max(due_s, self._clock.monotonic_s()) + SLACK_S
         return due_s
 

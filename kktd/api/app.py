@@ -33,6 +33,7 @@ from kktd.api import (
     ofd,
     operations,
     pairing,
+    power,
     printer,
     products,
     receipts,
@@ -47,8 +48,9 @@ from kktd.api.errors import answer_response, error_response, plain_error, status
 from kktd.api.gate import Gate
 from kktd.api.messages import Language
 from kktd.api.till import Till
-from kktd.errors import KktdError, NotFound, NotNow
+from kktd.errors import KktdError, NotFound, NotNow, ShuttingDown, StoreUnavailable
 from kktd.events import Event
+from kktd.power.table import PowerState
 from kktd.store.tokens import Role
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -102,6 +104,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/v1/salvage/confirm", Access.SOCKET, salvage.confirm),
     Route("POST", "/v1/backup", Access.SOCKET, backup.begin),
     Route("GET", "/v1/backup", Access.SOCKET, backup.show),
+    Route("GET", "/v1/power", Access.SOCKET, power.show),
+    Route("POST", "/v1/power/{event}", Access.SOCKET, power.note),
     Route("POST", "/v1/alerts/test", Access.SOCKET, alerts.test),
     Route("POST", "/v1/pair", Access.CODE, pairing.redeem),
     Route("POST", "/v1/pair", Access.SOCKET, pairing.offer),
@@ -133,7 +137,7 @@ def build_api(till: Till) -> Api:
         # Plain routes: FastAPI would look in each request for parameters that schemas.py checks.
         # No methods means any: which of them a path has depends on the listener.
         app.add_route(path, _endpoint(rows, till, runtime), methods=[])
-    app.exception_handler(KktdError)(_on_error)
+    app.exception_handler(KktdError)(_on_error(till))
     app.exception_handler(HTTPException)(_on_http_error)
     app.exception_handler(Exception)(_on_defect)
     return Api(app, runtime, till)
@@ -167,19 +171,24 @@ def _pick(rows: tuple[Route, ...], method: str, listener: Listener) -> Route:
     raise HTTPException(405, headers={"Allow": allowed})
 
 
-async def _on_error(request: Request, error: KktdError) -> Response:
-    _, request_id, language = _facts(request)
-    if status_of(error) >= 500 and not isinstance(error, NotNow):  # those log where they arise
-        log.event(
-            Event.REQUEST_FAILED,
-            id=request_id,
-            method=request.method,
-            path=request.url.path,
-            code=error.code,
-            error=str(error),
-            details={key: str(value) for key, value in error.details.items()},
-        )
-    return error_response(error, request_id, language)
+def _on_error(till: Till) -> Callable[[Request, KktdError], Awaitable[Response]]:
+    async def answer(request: Request, error: KktdError) -> Response:
+        _, request_id, language = _facts(request)
+        if isinstance(error, StoreUnavailable) and till.power.seen.state is PowerState.HALTING:
+            error = ShuttingDown("the battery ends", remedy="battery_ends")
+        if status_of(error) >= 500 and not isinstance(error, NotNow):  # those log where they arise
+            log.event(
+                Event.REQUEST_FAILED,
+                id=request_id,
+                method=request.method,
+                path=request.url.path,
+                code=error.code,
+                error=str(error),
+                details={key: str(value) for key, value in error.details.items()},
+            )
+        return error_response(error, request_id, language)
+
+    return answer
 
 
 async def _on_http_error(request: Request, error: HTTPException) -> Response:

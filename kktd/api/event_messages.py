@@ -128,6 +128,12 @@ SENTENCES: Final[Mapping[str, Pair]] = {
     ),
     "disk_has_room": ("На диске кассы снова есть место.", "The till's disk has room again."),
     "history_trimmed": ("Старые записи удалены.", "Old rows were deleted."),
+    "power_changed": ("Питание кассы изменилось.", "The till's power changed."),
+    "ups_trouble": (
+        "ИБП нездоров: проверьте его кабель и батарею.",
+        "Trouble with the UPS: check its cable and battery.",
+    ),
+    "ups_mended": ("ИБП снова в порядке.", "The UPS is well again."),
     "settings_applied": ("Применены новые настройки.", "New settings apply."),
     "settings_refused": (
         "Файл настроек не принят, действуют прежние.",

@@ -12,6 +12,7 @@ from kktd.api.call import Call
 from kktd.api.errors import json_response
 from kktd.api.maintenance import maintenance_json
 from kktd.api.messages import Language, error_sentence, sentence
+from kktd.api.power import power_json
 from kktd.api.snapshot import LaneSeen, Snapshot, take
 from kktd.api.till import Till
 from kktd.api.times import iso
@@ -31,13 +32,14 @@ async def show(call: Call) -> Response:
     remedy = seen.obstacle or seen.remedy
     resting = seen.reading.maintenance
     details = {"reason": resting.reason} if resting else {}
+    hint = "battery_ends" if seen.power.refuses else None
     body = {
         "status": _status(seen, late),
         "pos_ids": list(call.till.settings().till.pos_ids),
         "can_sell": seen.obstacle is None,
         "obstacle": seen.obstacle,
         "tills": {pos_id: _till(lane) for pos_id, lane in seen.tills.items()},
-        "message": error_sentence(remedy, None, details, language) if remedy else None,
+        "message": error_sentence(remedy, hint, details, language) if remedy else None,
         "maintenance": maintenance_json(seen.reading.maintenance),
         "components": _components(seen, late, language) | _odoo(call.till) | _backup(call.till),
         "version": call.till.version,
@@ -55,6 +57,7 @@ def _status(seen: Snapshot, late: list[str]) -> str:
         and seen.circuit.state is CircuitState.CLOSED
         and seen.percent_full < WARN_PERCENT
         and seen.reading.dlq == 0
+        and not (seen.power.on_battery or seen.power.troubles)
         and not late
     )
     return "healthy" if fine else "degraded"
@@ -94,6 +97,7 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
             "percent_full": seen.disk.percent,
             "ballast_bytes": seen.disk.ballast_bytes,
         },
+        "power": _power(seen, language),
         "clock": _clock(seen),
         "workers": {"status": "degraded" if late else "healthy", "late": late},
     }
@@ -106,6 +110,17 @@ def _clock(seen: Snapshot) -> dict[str, Any]:
     return {
         "status": "degraded" if wrong else "healthy",
         "drift_seconds": None if drift_s is None else round(drift_s, 1),
+    }
+
+
+def _power(seen: Snapshot, language: Language) -> dict[str, Any]:
+    power = seen.power
+    said = ["on_battery"] if power.on_battery else sorted(power.troubles)
+    fine = not (power.on_battery or power.troubles)
+    return {
+        "status": "unhealthy" if power.refuses else "healthy" if fine else "degraded",
+        **power_json(power),
+        "message": " ".join(str(sentence(one, language)) for one in said) or None,
     }
 
 

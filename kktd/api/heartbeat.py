@@ -34,7 +34,7 @@ def heartbeat_body(seen: Snapshot, hlc: HlcStamp, version: str) -> dict[str, Any
             "serial": status.fn if status else None,
             "oldest_unsent": iso(seen.reading.oldest_registered_at_s),
         },
-        "power": "mains",
+        "power": seen.power.state,
         "can_sell": seen.obstacle is None,
         "tills": {pos_id: lane.obstacle is None for pos_id, lane in seen.tills.items()},
     }

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from kktd.api.call import Call
 from kktd.api.maintenance import maintenance_json
+from kktd.api.power import power_json
 from kktd.api.snapshot import Snapshot, take
 from kktd.api.stream import Stream
 
@@ -49,5 +50,6 @@ def parts_of(seen: Snapshot) -> dict[str, Any]:
             }
             for one in seen.lanes
         },
+        "power": power_json(seen.power),
         "breaker": {"state": seen.circuit.state},
     }

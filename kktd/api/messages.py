@@ -191,6 +191,30 @@ HINTS: Final[Mapping[str, Pair]] = {
         "Чек принят и ждёт печати. Не пробивайте повторно.",
         "The receipt is stored and waits for the printer. Do not ring it up again.",
     ),
+    "winding_up": (
+        "Касса завершает работу: чек сохранён и ждёт печати. Не пробивайте повторно.",
+        "The till is shutting down: the receipt is stored and waits. Do not ring it up again.",
+    ),
+    "battery_ends": (
+        "Питание от батареи: завершаем работу. Чек не принят: пробейте его, когда будет свет.",
+        "The battery ends, the till is shutting down: nothing was stored, sell when power is back.",
+    ),
+    "on_battery": (
+        "Касса работает от батареи: проверьте питание.",
+        "The till runs on battery: check the mains.",
+    ),
+    "ups_silent": (
+        "ИБП не отвечает: проверьте его кабель, о пропаже света касса не узнает.",
+        "The UPS does not answer: check its cable, the till would not hear of a power cut.",
+    ),
+    "battery_bad": (
+        "Батарея ИБП неисправна: замените её.",
+        "The UPS's battery is bad: replace it.",
+    ),
+    "battery_gone": (
+        "Батарея ИБП отсоединена: подключите её.",
+        "The UPS's battery is detached: connect it.",
+    ),
     "held": (
         "Чек не напечатан вовремя и сам не напечатается: выберите «напечатать» или «отменить».",
         "The receipt was not printed in time and will not print by itself: print or cancel it.",

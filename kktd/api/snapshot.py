@@ -12,6 +12,7 @@ from kktd.metrics import Drawer, Gauges, PrinterGauges
 from kktd.model.states import CircuitState, NetworkMode
 from kktd.odoo.link import LinkSeen
 from kktd.ofd.breaker import Circuit
+from kktd.power.power import PowerSeen
 from kktd.printers.base import Shift
 from kktd.receipts.health import LaneHealth
 from kktd.receipts.lane import Lane
@@ -65,6 +66,7 @@ class Snapshot:
     capacity_reminder: bool
     odoo: LinkSeen | None
     mismatched: bool
+    power: PowerSeen
 
     @property
     def lane(self) -> LaneHealth:
@@ -132,6 +134,7 @@ def take(till: Till) -> Snapshot:
         capacity_reminder=till.capacity_reminder(),
         odoo=till.odoo() if till.odoo else None,
         mismatched=till.mismatched,
+        power=till.power.seen,
     )
 
 
@@ -201,6 +204,7 @@ def as_gauges(seen: Snapshot) -> Gauges:
         circuit_open_s=seen.circuit.open_s,
         events=seen.reading.events,
         mode=seen.network,
+        on_battery=seen.power.on_battery,
         can_sell={pos_id: lane.obstacle is None for pos_id, lane in seen.tills.items()},
         sync_running_s=seen.sync.running_s,
         disk_percent=seen.disk.percent,
@@ -248,5 +252,6 @@ def as_facts(seen: Snapshot) -> Facts:
         fn_days_left=(min(ends) - seen.now_s) / DAY_S if ends else None,
         drift_s=seen.drift_s,
         mismatched=seen.mismatched,
+        on_battery=seen.power.on_battery,
         odoo_silent_s=seen.odoo.heartbeat_age_s if seen.odoo else None,
     )

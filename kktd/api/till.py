@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from kktd.clock import Clock, SystemClock
+from kktd.clock import Clock, Deadline, SystemClock
 from kktd.config import Settings
 from kktd.errors import NoNetwork, NotNow
 from kktd.metrics import Metrics
@@ -14,6 +14,8 @@ from kktd.model.states import NetworkMode
 from kktd.odoo.link import LinkSeen
 from kktd.odoo.questions import Questions
 from kktd.ofd.breaker import Circuit
+from kktd.power.power import PowerSeen
+from kktd.power.table import UpsEvent
 from kktd.receipts.desk import Desk
 from kktd.receipts.lanes import Lanes
 from kktd.store.salvages import Salvage
@@ -81,6 +83,29 @@ class SalvageControl:
     confirm: Callable[[str], object] = lambda _: None
 
 
+class PowerControl(Protocol):
+    """What apcupsd's scripts say and ask (power/power.py)."""
+
+    @property
+    def seen(self) -> PowerSeen: ...
+    def note(self, event: UpsEvent) -> PowerSeen: ...
+    def wait(self, by: Deadline) -> PowerSeen: ...
+
+
+class NoUps:
+    """Of a till without one."""
+
+    seen = PowerSeen()
+
+    def note(self, event: UpsEvent) -> PowerSeen:
+        del event
+        return self.seen
+
+    def wait(self, by: Deadline) -> PowerSeen:
+        del by
+        return self.seen
+
+
 def _no_workers() -> Mapping[str, bool]:
     return {}
 
@@ -115,6 +140,7 @@ class Till:
     disk: Callable[[], Disk] = field(default=Disk)
     backup: BackupControl = BackupControl()
     salvage: SalvageControl = SalvageControl()
+    power: PowerControl = field(default_factory=NoUps)
     bar: Callable[[], NotNow | None] = field(default=lambda: None)  # of the whole box (Desk)
     tracing: Tracing = field(default_factory=lambda: Tracing(SystemClock()))
     mismatched: bool = False  # a shift's sums were not those of its movements at the start

@@ -48,7 +48,9 @@ class Client:
         self._target = target
         self._language = language
 
-    def ask(self, method: str, path: str, body: object = None) -> Reply:
+    def ask(
+        self, method: str, path: str, body: object = None, *, timeout_s: float = TIMEOUT_S
+    ) -> Reply:
         """Raises Unreachable.  What changes something gets a key of its own."""
         headers = {"Accept-Language": self._language}
         if self._target.token:
@@ -57,7 +59,7 @@ class Client:
             headers["Idempotency-Key"] = str(uuid.uuid4())
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         try:
-            connection = self._connect()
+            connection = self._connect(timeout_s)
             try:
                 connection.request(method, path, data, headers)
                 answer = connection.getresponse()
@@ -67,22 +69,22 @@ class Client:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unreachable(str(error)) from error
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
         if self._target.url is None:
-            return _UnixConnection(self._target.socket)
+            return _UnixConnection(self._target.socket, timeout_s)
         parts = urlsplit(self._target.url)
         if parts.scheme != "https" or not parts.hostname:
             raise Unreachable(f"not an https address: {self._target.url}")
         ca_file = self._target.ca_file
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         return http.client.HTTPSConnection(
-            parts.hostname, parts.port or 443, timeout=TIMEOUT_S, context=context
+            parts.hostname, parts.port or 443, timeout=timeout_s, context=context
         )
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:

@@ -61,8 +61,9 @@ class OdooLink:
         rules: LinkRules,
         report: Callable[[], Mapping[str, Any]],
         tracing: Tracing | None = None,
+        on_battery: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`report` is the body of a heartbeat without pos_id."""
+        """`report` is the body of a heartbeat without pos_id; no catalogue comes `on_battery`."""
         self._client = client
         self._store = store
         self._network = network
@@ -70,6 +71,7 @@ class OdooLink:
         self._pos_id = pos_id
         self.rules = rules
         self._report = report
+        self._on_battery = on_battery
         self._tracing = tracing or Tracing(clock)
         self._beat_due_s = float("-inf")
         self._import_due_s = float("-inf")
@@ -112,7 +114,7 @@ class OdooLink:
             return self._beat_due_s
         try:
             more = self._tell_events()
-            if now_s >= self._import_due_s:
+            if now_s >= self._import_due_s and not self._on_battery():
                 self._import_catalogue()
         except DeliveryError as error:
             self._note_problem(error)

@@ -68,9 +68,14 @@ class Desk:
         lane_of: LaneOf,
         sync_at: SyncAt = never,
         bar: Callable[[], NotNow | None] = lambda: None,
+        power_low: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`bar`: what keeps the whole box from selling besides what the rows here say."""
+        """`bar`: what keeps the whole box from selling besides what the rows here say.
+
+        `power_low`: the battery ends; then nothing at all is taken.
+        """
         self._bar = bar
+        self._power_low = power_low
         self._lane_of = lane_of
         self._sync_at = sync_at
         self._store = store
@@ -190,6 +195,8 @@ class Desk:
 
     def _open_lane(self, lane: DeskLane | None, pos_id: str) -> DeskLane:
         """Raises ShuttingDown, UnknownPos."""
+        if self._power_low():
+            raise ShuttingDown("the battery ends", remedy="battery_ends")
         if self._closing:
             raise ShuttingDown("the till is shutting down")
         if lane is None:

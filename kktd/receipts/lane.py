@@ -116,7 +116,8 @@ class Lane:
         self._recount = Recount(printer, store, clock, name)
         self.rules = rules
         self._next_rules: LaneRules | None = None
-        self.stopping = False
+        self._wound_up_for: object | None = None  # the call of `wind_up` that found nothing left
+        self._winding_up: object | None = None
 
     @property
     def health(self) -> LaneHealth:
@@ -125,6 +126,21 @@ class Lane:
     def use(self, rules: LaneRules) -> None:
         """From the next step on: a receipt under way sees one set of them."""
         self._next_rules = rules
+
+    def wind_up(self) -> None:
+        """Begin nothing; finish what is begun, the paper of what is registered, settle doubts."""
+        self._winding_up = object()
+        self.wake()
+
+    def go_on(self) -> None:
+        """As before `wind_up`."""
+        self._winding_up = None
+        self.wake()
+
+    @property
+    def wound_up(self) -> bool:
+        """Nothing is left that was stored before the last `wind_up`."""
+        return self._winding_up is not None and self._wound_up_for is self._winding_up
 
     def close(self) -> None:
         """Let go of the port."""
@@ -146,6 +162,7 @@ class Lane:
         return self._clock.monotonic_s() + wait_s
 
     def _next_job(self, now_s: float) -> float:
+        winding_up = self._winding_up  # before the look at what there is
         self.handover.offer(None)
         if self._recount.waits:
             self._recount.prepare(self._watch.status(), marks=self.rules.mark_documents)
@@ -157,7 +174,7 @@ class Lane:
         for operation in work.operations:
             if operation.state is OperationState.IN_DOUBT:
                 return self._operations.settle(operation)
-        if self._recount.waits:
+        if self._recount.waits and winding_up is None:
             return self._recount.step(self._watch.status())
         if unfinished := work.in_state(FiscalState.REGISTERED):
             wait_s = self._saga.finish_paper(unfinished)
@@ -165,9 +182,20 @@ class Lane:
                 self._tell_waiting({"remedy": "paper"})
                 return RETRY_S
             return wait_s
-        if self.stopping:
-            return PROBE_S
+        if winding_up is not None:
+            return self._wind_up(work, winding_up)
         return self._run_waiting(work, now_s)
+
+    def _wind_up(self, work: Work, asked: object) -> float:
+        """What was begun is printed; those who wait for the rest are told how it stands."""
+        for stored in work.in_state(FiscalState.PRINTING):
+            if (intent := self.handover.find(stored.id)) is not None:
+                self._print_begun(stored, intent)
+                return 0.0
+        if self._wound_up_for is not asked:
+            self._tell_waiting({"remedy": "winding_up"})
+            self._wound_up_for = asked
+        return PROBE_S
 
     def _run_waiting(self, work: Work, now_s: float) -> float:
         """Copies, shift openings, what a person stands and waits for, receipts, then Z-reports."""

@@ -11,7 +11,9 @@ from kktd.daemon import late_ones, sign_of_life
 from kktd.worker import SLACK_S
 from tests.support.shop import Shop
 
-WORKERS = ("printer", "delivery", "network", "upkeep", "night", "settings", "alerts", "odoo")
+WORKERS = (
+    *("printer", "delivery", "network", "upkeep", "night", "settings", "alerts", "power", "odoo"),
+)
 STEP_MAX_S = 900.0  # of the slowest
 
 

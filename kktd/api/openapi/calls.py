@@ -22,6 +22,7 @@ from kktd.api import (
     ofd,
     operations,
     pairing,
+    power,
     products,
     receipts,
     refunds,
@@ -74,7 +75,7 @@ _PAGE: Final = (
     Query("limit", "of one page", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX}, 100),
 )
 _TEXT: Final = {"type": "string", "maxLength": products.MAX_QUESTION, "pattern": r"\S"}
-_AT_THE_DESK: Final = ("UNKNOWN_POS", "SHUTTING_DOWN")
+_AT_THE_DESK: Final = ("UNKNOWN_POS",)
 _AT_THE_PRINTER: Final = ("PRINTER_REFUSED", "SHIFT_OPEN", "SHIFT_CLOSED", "FN_CHANGED")
 _SALE_CODES: Final = (
     *_AT_THE_DESK,
@@ -278,6 +279,13 @@ CALLS: Final[Mapping[Handler, Said]] = {
     ),
     backup.show: Said(
         "The last copy, and what lies in the folder.", {200: (health_answers.Backup,)}
+    ),
+    power.show: Said("What the till runs on.", {200: (health_answers.Power,)}),
+    power.note: bodiless(
+        "An event of apcupsd; one that turns the power off is answered when all is on disk.",
+        {200: (health_answers.Power,)},
+        "NOT_FOUND",
+        key=Key.UNUSED,
     ),
     alerts.test: bodiless(
         "Every channel gets an alert that means nothing.",

@@ -20,6 +20,7 @@ from kktd.api.openapi.calls import CALLS
 from kktd.api.openapi.said import Key, Query, Said, Text
 from kktd.api.values import MAX_FD
 from kktd.errors import KktdError
+from kktd.power.table import UpsEvent
 from kktd.store.tokens import Role
 
 VERSION: Final = "3.1.0"
@@ -29,6 +30,7 @@ _POS: Final = {"type": "string", "minLength": 1, "maxLength": 64}
 _BYTE: Final = {"type": "integer", "minimum": 1, "maximum": 0xFF}
 _IN_PATH: Final[Mapping[str, Mapping[str, Any]]] = {  # what is no UUID
     "pos_id": _POS,
+    "event": {"type": "string", "enum": [str(one) for one in UpsEvent]},
     "fd": {"type": "integer", "minimum": 1, "maximum": MAX_FD},
     "table": _BYTE,
     "row": {"type": "integer", "minimum": 1, "maximum": 0xFFFF},
@@ -41,7 +43,12 @@ _EXAMPLE_ID: Final = "90ee9216-2510-4fb6-b993-81544982bb4b"
 
 # Codes that answers carry and no error class has.
 _ANSWERED: Final = {"SHIFT_OPEN": 409, "CASH_UNCLEAR": 409}
-_EVERYWHERE: Final = ("FORBIDDEN", "DISK_FULL", "INTERNAL")  # 403 also for an origin not listed
+_EVERYWHERE: Final = (
+    "FORBIDDEN",
+    "DISK_FULL",
+    "SHUTTING_DOWN",
+    "INTERNAL",
+)  # 403 also for an origin not listed
 _WITH_TOKEN: Final = ("UNAUTHORIZED", "RATE_LIMITED")
 _WITH_BODY: Final = ("MALFORMED", "TOO_LARGE", "INVALID")
 _WITH_KEY: Final = ("KEY_MISSING", "KEY_REUSED", "IN_PROGRESS")

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from kktd.api.openapi.fields import Closed, Count, Instant, Message, Percent
 from kktd.model.states import CircuitState, NetworkMode
+from kktd.power.table import PowerState, Trouble
 from kktd.printers.base import Paper, Shift
 
 
@@ -139,6 +140,22 @@ class BackupPart(TypedDict):
     problem: str | None
 
 
+class Power(Closed):
+    state: PowerState
+    since: Instant | None
+    troubles: list[Trouble]
+    closed: Annotated[bool, Field(description="all is on disk, the power may go")]
+
+
+class PowerPart(TypedDict):
+    status: Literal["healthy", "degraded", "unhealthy"]
+    state: PowerState
+    since: Instant | None
+    troubles: list[Trouble]
+    closed: bool
+    message: Message | None
+
+
 class ClockPart(TypedDict):
     status: Literal["healthy", "degraded"]
     drift_seconds: Annotated[float | None, Field(description="before Odoo's; null: nobody tells")]
@@ -159,6 +176,7 @@ class Components(TypedDict):
     fn: FnPart
     disk: DiskPart
     backup: NotRequired[BackupPart]
+    power: PowerPart
     clock: ClockPart
     workers: WorkersPart
 

@@ -128,7 +128,6 @@ _AT_THE_DEVICE: Final = (
 _OPERATION: Final = (
     "NOT_FOUND",
     "UNKNOWN_POS",
-    "SHUTTING_DOWN",
     "PRINTER_REFUSED",
     "SHIFT_OPEN",
     "FN_CHANGED",

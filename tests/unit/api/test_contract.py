@@ -11,8 +11,9 @@ from kktd.api.call import Access, Listener
 from kktd.store.tokens import Role
 from tests.support.api import SALE, ApiBench
 
-# The battery is watched with the image's apcupsd.
-COMPONENTS = {"kkt_device", "ofd_connection", "buffer", "circuit_breaker", "fn", "disk", "clock"}
+COMPONENTS = {
+    *("kkt_device", "ofd_connection", "buffer", "circuit_breaker", "fn", "power", "disk", "clock")
+}
 
 
 def test_health_has_the_components_of_the_contract(bench: ApiBench) -> None:

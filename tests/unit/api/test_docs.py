@@ -13,6 +13,7 @@ from kktd.api.errors import STATUS, status_of
 from kktd.api.messages import CODES
 from kktd.errors import KktdError
 from kktd.model.states import DELIVERY, FISCAL, OPERATION
+from kktd.power.table import TRANSITIONS
 from tests.support import observability
 
 DOCS: Final = Path(__file__).parents[3] / "docs"
@@ -75,7 +76,7 @@ def test_the_states_are_drawn_as_they_are() -> None:
     steps = re.findall(r"^\| `\w+` \| \w+ \| `\w+` \|$", STATES, re.MULTILINE)
     expected = [
         f"| `{was}` | {step} | `{then}` |"
-        for table in (FISCAL, DELIVERY, OPERATION)
+        for table in (FISCAL, DELIVERY, OPERATION, TRANSITIONS)
         for (was, step), then in table.items()
     ]
     assert steps == expected

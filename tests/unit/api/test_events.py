@@ -24,6 +24,7 @@ from tests.support.api import ApiBench, UnixHttp
 
 REQUEST = b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 MANY = 6_000  # events, far more than socket, transport and queue hold
+PARTS = {"mode", "buffer", "printer", "power", "breaker"}
 
 
 class Listener:
@@ -103,8 +104,8 @@ def test_a_reader_hears_every_part_first_without_a_token(bench: ApiBench) -> Non
         assert heard.answer.status == 200
         assert heard.answer.headers["Content-Type"].startswith("text/event-stream")
         assert heard.answer.headers["Cache-Control"] == "no-store"
-        parts = dict(heard.next() for _ in range(4))
-    assert set(parts) == {"mode", "buffer", "printer", "breaker"}
+        parts = dict(heard.next() for _ in PARTS)
+    assert set(parts) == PARTS
     assert parts["mode"]["network_status"] == "online"
     assert parts["breaker"] == {"state": "CLOSED"}
     assert parts["buffer"]["total_capacity"] == 200
@@ -112,10 +113,10 @@ def test_a_reader_hears_every_part_first_without_a_token(bench: ApiBench) -> Non
 
 def test_a_second_reader_hears_every_part_too(bench: ApiBench) -> None:
     with listening(bench.tls_connection()) as first:
-        for _ in range(4):
+        for _ in PARTS:
             first.next()
         with listening(UnixHttp(bench.socket_path)) as second:
-            assert {second.next()[0] for _ in range(4)} == {"mode", "buffer", "printer", "breaker"}
+            assert {second.next()[0] for _ in PARTS} == PARTS
 
 
 def test_a_sale_is_heard_from_acceptance_to_the_fn(bench: ApiBench) -> None:
@@ -204,7 +205,7 @@ def test_readers_who_never_read_do_not_hold_up_health_or_sales(own_bench: ApiBen
 
 def test_the_server_stops_at_once_with_open_streams(own_bench: ApiBench) -> None:
     reading = Listener(own_bench.tls_connection())
-    for _ in range(4):
+    for _ in PARTS:
         reading.next()
     others = [never_reads(own_bench, tls=True), never_reads(own_bench)]
     wait_for(lambda: hub_of(own_bench).readers == 3)
