@@ -16,6 +16,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="ask more, and in real time")
+    parser.addoption("--hours", default="8", help="of the cuts that --long makes in real time")
 
 
 def pytest_configure(config: pytest.Config) -> None:
