@@ -32,7 +32,7 @@ def authorise(call: Call, access: Role | Access) -> Caller:
     """Raises Unauthorized, Forbidden, RateLimited."""
     if call.listener is Listener.SOCKET:
         return ROOT
-    if access is Access.CODE:
+    if access in (Access.CODE, Access.PUBLIC):
         return NOBODY
     if access is Access.OPEN and call.till.settings().api.open_reading:
         return NOBODY

@@ -54,10 +54,15 @@ def _status(seen: Snapshot, language: Language) -> dict[str, Any]:
         "oldest_receipt": oldest,
         "network_status": seen.network,
         "network_message": mode_sentence(seen.network, seen.network_for_s, buffer.queued, language),
+        "network_for_seconds": round(seen.network_for_s),
         "circuit_state": seen.circuit.state,
         "last_sync": last_sync,
         "dlq_size": seen.reading.dlq,
         "alerts": _alerts(seen, language),
+        "unfinished": [
+            {"receipt_id": receipt_id, "state": state}
+            for receipt_id, state in seen.reading.unfinished
+        ],
     }
 
 

@@ -42,6 +42,7 @@ class Access(Enum):
     """Who may call a route that no role guards."""
 
     OPEN = "open"  # no token while `api.open_reading` is on
+    PUBLIC = "public"  # no token ever: the same for everybody, nothing of this till
     SOCKET = "socket"  # on the Unix socket alone; elsewhere there is no such path
     CODE = "code"  # on the LAN alone, without a token: the pairing code is the proof
 

@@ -43,7 +43,7 @@ class Gate:
         request_id = str(uuid.uuid4())
         language = language_of(headers.get("accept-language"))
         scope["kktd"] = (self._listener, request_id, language)
-        origin = headers.get("origin")
+        origin = _foreign(headers.get("origin"), scope, headers)
         reply = _Reply(send, scope, request_id, origin)
         if origin is not None and origin not in self._origins():
             reply.origin = None
@@ -72,6 +72,15 @@ class Gate:
                 await response(scope, receive, reply)
 
 
+def _foreign(origin: str | None, scope: Scope, headers: Headers) -> str | None:
+    """The origin, unless it is the till's own page.
+
+    TLS has shown to the browser that the name it asked for is ours, so that no other site can pass.
+    """
+    own = scope["scheme"] == "https" and origin == f"https://{headers.get('host')}"
+    return None if own else origin
+
+
 class _Reply:
     """`send` that adds what every response carries."""
 
@@ -87,7 +96,7 @@ class _Reply:
             self.started = True
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"] = self.request_id
-            headers["Cache-Control"] = "no-store"
+            headers.setdefault("Cache-Control", "no-store")
             headers["X-Content-Type-Options"] = "nosniff"
             if self._scope.get("kktd_close"):
                 headers["Connection"] = "close"

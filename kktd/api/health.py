@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from kktd.alerts.table import DAY_S
 from kktd.api.buffer import circuit_json
 from kktd.api.call import Call
 from kktd.api.errors import json_response
 from kktd.api.maintenance import maintenance_json
 from kktd.api.messages import Language, error_sentence, sentence
 from kktd.api.power import power_json
+from kktd.api.selling import selling
 from kktd.api.snapshot import LaneSeen, Snapshot, take
 from kktd.api.till import Till
 from kktd.api.times import iso
@@ -38,7 +40,8 @@ async def show(call: Call) -> Response:
         "pos_ids": list(call.till.settings().till.pos_ids),
         "can_sell": seen.obstacle is None,
         "obstacle": seen.obstacle,
-        "tills": {pos_id: _till(lane) for pos_id, lane in seen.tills.items()},
+        "sell": selling(seen, language),
+        "tills": {pos_id: _till(seen, pos_id, lane) for pos_id, lane in seen.tills.items()},
         "message": error_sentence(remedy, hint, details, language) if remedy else None,
         "maintenance": maintenance_json(seen.reading.maintenance),
         "components": _components(seen, late, language) | _odoo(call.till) | _backup(call.till),
@@ -90,7 +93,9 @@ def _components(seen: Snapshot, late: list[str], language: Language) -> dict[str
             "documents_left": life.documents_left if life else None,
             "expires": life.expires.isoformat() if life and life.expires else None,
             "unsent_documents": life.unsent if life else None,
+            "days_left": _days_left(seen),
             "oldest_unsent": iso(seen.reading.oldest_registered_at_s),
+            "oldest_unsent_seconds": _whole(seen.oldest_unsent_s),
         },
         "disk": {
             "status": "unhealthy" if seen.disk_failed or seen.disk.full else "healthy",
@@ -153,11 +158,22 @@ def _backup(till: Till) -> dict[str, Any]:
     }
 
 
-def _till(lane: LaneSeen) -> dict[str, Any]:
+def _days_left(seen: Snapshot) -> int | None:
+    """Of the first printer's FN, whole days."""
+    ends_s = seen.lanes[0].fn_expires_s
+    return None if ends_s is None else int(max(0.0, ends_s - seen.now_s) // DAY_S)
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
+
+
+def _till(seen: Snapshot, pos_id: str, lane: LaneSeen) -> dict[str, Any]:
     return {
         "printer": lane.name,
         "can_sell": lane.obstacle is None,
         "obstacle": lane.obstacle,
+        "shift_age_seconds": _whole(seen.shift_age_s(pos_id)),
     }
 
 

@@ -34,6 +34,7 @@ class LaneSeen:
     health: LaneHealth
     obstacle: str | None
     set_otherwise: bool
+    unprinted_left: int  # sales it would still take while it is away
 
     @property
     def fn_expires_s(self) -> float | None:
@@ -104,6 +105,13 @@ class Snapshot:
         since = self.reading.oldest_registered_at_s
         return None if since is None else max(0.0, self.now_s - since)
 
+    def shift_age_s(self, pos_id: str) -> float | None:
+        """Of a till's open shift; None while it is closed."""
+        shift = self.reading.shifts.get(pos_id)
+        if shift is None or shift.opened_at_s is None:
+            return None
+        return max(0.0, self.now_s - shift.opened_at_s)
+
     @property
     def drift_s(self) -> float | None:
         """Our clock before Odoo's; None while nobody tells the time."""
@@ -163,6 +171,7 @@ def _see(settings: Settings, lane: Lane, reading: Reading, whole: str | None) ->
         health,
         whole or _lane_obstacle(printer, health, waiting),
         _is_set_otherwise(health, printer.ffd, settings.organisation.inn),
+        max(0, printer.max_unprinted - waiting),
     )
 
 

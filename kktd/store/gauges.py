@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kktd.model.receipt import PaymentMethod
-from kktd.store import dlq, journal, lanes, maintenance, receipts, sessions
+from kktd.store import dlq, journal, lanes, maintenance, receipts, sessions, unfinished
 from kktd.store.connection import Db
 from kktd.store.lanes import LaneCount
 from kktd.store.maintenance import Maintenance
@@ -33,6 +33,7 @@ class Reading:
     shifts: dict[str, ShiftReading]
     maintenance: Maintenance | None
     events: int  # ever written to buffer_events
+    unfinished: tuple[tuple[str, str], ...] = ()  # (id, state) of some not in the FN
 
 
 def read(db: Db, pos_ids: Iterable[str], printers: Iterable[str]) -> Reading:
@@ -45,6 +46,7 @@ def read(db: Db, pos_ids: Iterable[str], printers: Iterable[str]) -> Reading:
         shifts={pos_id: _shift(db, pos_id) for pos_id in pos_ids},
         maintenance=maintenance.find(db),
         events=journal.newest_id(db),
+        unfinished=unfinished.find(db),
     )
 
 

@@ -37,7 +37,7 @@ def check_answer(
         header = document.resolve(reference["$ref"])
         assert not header.get("required") or name in headers, f"{where}: no {name}"
     media_type = headers.get("Content-Type", "").partition(";")[0]
-    assert media_type in response["content"], f"{where}: {media_type}"
+    assert media_type in (response["content"] or {""}), f"{where}: {media_type}"
     if media_type == "application/json" and method != "HEAD":
         schema = response["content"][media_type]["schema"]
         problems = document.problems(json.dumps(schema), raw)

@@ -210,10 +210,17 @@ class BufferStatus(Closed):
     oldest_receipt: Oldest | None
     network_status: NetworkMode
     network_message: Message
+    network_for_seconds: Annotated[Count, Field(description="in this mode")]
     circuit_state: CircuitState
     last_sync: LastSync | None
     dlq_size: Count
     alerts: list[AlertShown]
+    unfinished: list[Unfinished]
+
+
+class Unfinished(Closed):
+    receipt_id: Id
+    state: Literal["accepted", "printing", "in_doubt", "held"]
 
 
 class SyncStarted(Closed):

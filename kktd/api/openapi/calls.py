@@ -21,6 +21,7 @@ from kktd.api import (
     metrics,
     ofd,
     operations,
+    page,
     pairing,
     power,
     products,
@@ -246,6 +247,12 @@ CALLS: Final[Mapping[Handler, Said]] = {
         examples=({"reason": "Замена ФН", "estimated_duration_minutes": 45},),
     ),
     maintenance.end: bodiless("Sales are open again.", {200: (health_answers.MaintenanceState,)}),
+    page.show: Said("The status page.", {200: (Text("text/html"),), 304: ()}),
+    page.part: Said(
+        "Its looks, its words, what it does.",
+        {200: (Text("text/css"), Text("text/javascript")), 304: ()},
+        ("NOT_FOUND",),
+    ),
     health.show: Said(
         "Can the till sell, and if not, what to do.",
         {200: (health_answers.Health,), 503: (health_answers.Health,)},

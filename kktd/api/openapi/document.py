@@ -18,6 +18,7 @@ from kktd.api.messages import Language, error_sentence
 from kktd.api.openapi.answers import Problem
 from kktd.api.openapi.calls import CALLS
 from kktd.api.openapi.said import Key, Query, Said, Text
+from kktd.api.page import PARTS
 from kktd.api.values import MAX_FD
 from kktd.errors import KktdError
 from kktd.power.table import UpsEvent
@@ -37,6 +38,7 @@ _IN_PATH: Final[Mapping[str, Mapping[str, Any]]] = {  # what is no UUID
     "field": _BYTE,
     "kind": {"type": "string", "enum": ["money", "operation"]},
     "number": {"type": "integer", "minimum": 0, "maximum": 0xFFFF},
+    "file": {"type": "string", "enum": list(PARTS)},
 }
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _EXAMPLE_ID: Final = "90ee9216-2510-4fb6-b993-81544982bb4b"
@@ -244,6 +246,7 @@ def _response(
 
 _DONE: Final = {
     202: "Stored or started; not finished yet.",
+    304: "As it was.",
     409: "Not now.",
     503: "It cannot sell.",
 }

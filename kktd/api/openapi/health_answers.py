@@ -38,6 +38,7 @@ class Health(TypedDict):
     pos_ids: list[str]
     can_sell: bool
     obstacle: Annotated[str | None, Field(description="the error code a sale would get")]
+    sell: Sell
     message: Message | None
     maintenance: Maintenance | None
     tills: Annotated[dict[str, TillPart], Field(description="by pos_id")]
@@ -45,10 +46,23 @@ class Health(TypedDict):
     version: str
 
 
+class Limit(TypedDict):
+    name: Literal["printer", "shift", "buffer", "fn", "unsent"]
+    seconds_left: Count | None
+    receipts_left: Count | None
+    message: Message
+
+
+class Sell(TypedDict):
+    answer: Literal["yes", "limited", "no"]
+    limits: Annotated[list[Limit], Field(description="what ends the selling, the first first")]
+
+
 class TillPart(TypedDict):
     printer: str
     can_sell: bool
     obstacle: str | None
+    shift_age_seconds: Count | None
 
 
 class PrinterPart(TypedDict):
@@ -95,7 +109,9 @@ class FnPart(TypedDict):
     documents_left: Count | None
     expires: str | None
     unsent_documents: Count | None
+    days_left: Count | None
     oldest_unsent: Instant | None
+    oldest_unsent_seconds: Annotated[Count | None, Field(description="at 30 days the FN locks")]
 
 
 class DiskPart(TypedDict):

@@ -129,7 +129,15 @@ def test_health_and_metrics_show_the_fn_and_the_clock(bench: ApiBench) -> None:
         return part
 
     _wait(lambda: fn()["documents_left"] is not None)
-    assert set(fn()) == {"serial", "documents_left", "expires", "oldest_unsent", "unsent_documents"}
+    assert set(fn()) == {
+        "serial",
+        "documents_left",
+        "expires",
+        "days_left",
+        "oldest_unsent",
+        "oldest_unsent_seconds",
+        "unsent_documents",
+    }
     device = bench.lan("GET", "/v1/health").body["components"]["kkt_device"]
     assert isinstance(device["clock_drift_seconds"], float)
     text = bench.lan("GET", "/metrics").raw.decode()

@@ -284,7 +284,8 @@ def test_an_unknown_till_is_named(bench: ApiBench) -> None:
 def test_unknown_paths_and_methods_have_the_same_error_body(bench: ApiBench) -> None:
     for method, path, status, code in [
         ("GET", "/v1/kkt/nothing", 404, "NOT_FOUND"),
-        ("GET", "/", 404, "NOT_FOUND"),
+        ("GET", "/index.html", 404, "NOT_FOUND"),
+        ("GET", "/page/", 404, "NOT_FOUND"),
         ("DELETE", "/v1/kkt/receipt", 405, "METHOD_NOT_ALLOWED"),
         ("GET", "/v1/kkt/receipt", 405, "METHOD_NOT_ALLOWED"),
         ("GET", "/docs", 404, "NOT_FOUND"),

@@ -23,6 +23,8 @@ from tests.support.api import ApiBench
 # For programs: the point of sale, the page, the monitoring, systemd.
 NOT_FOR_HANDS: Final = {
     "POST /v1/kkt/receipt",
+    "GET /",
+    "GET /page/{file}",
     "GET /v1/events",
     "GET /v1/openapi.json",
     "GET /v1/ready",
