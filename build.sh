@@ -10,7 +10,7 @@ die() { printf 'build.sh: %s\n' "$1" >&2; exit 1; }
 usage() {
     cat <<'TEXT'
 ./build.sh dev [--json] [--state DIR] [--pty] [--tills N]   a till with simulated printer and ОФД, until Ctrl-C
-./build.sh image                                the till's image, in build/image
+./build.sh image [--fresh | --long]             the till's image, in build/image
 ./build.sh till [--json] [--state DIR]          that image as a virtual till in QEMU, until Ctrl-C
 ./build.sh rig shtrih --tcp HOST:PORT | --pty PATH [--state DIR]   the registrar alone
 ./build.sh rig ofd [--port PORT] [--state DIR]                     the ОФД alone
@@ -138,7 +138,7 @@ stage_test() {
 stage_image() {
     [[ $EUID -eq 0 ]] || die "the image is built as root: it makes file systems"
     command -v mmdebstrap >/dev/null || apt_install mmdebstrap
-    image/build.sh >&2
+    image/build.sh "$@" >&2
 }
 
 stage_till() {

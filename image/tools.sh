@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The tools tree: a Debian of the image's own release that builds and boots it, the same on every host.
-# Usage: image/tools.sh make | run COMMAND...   As root; `run` sees the repository at /src.
+# Usage: image/tools.sh make | run COMMAND...   As root; `run` sees the repository at /src and, if it
+# is set, the folder KKTD_KEYS at /keys.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -40,6 +41,8 @@ run_inside() {
         mount -t tmpfs tmpfs "$tree/run"; mkdir -p "$tree/run/lock"
         mount -t tmpfs tmpfs "$tree/tmp"
         mkdir -p "$tree/src"; mount --rbind "$repository" "$tree/src"
+        mkdir -p "$tree/keys"
+        [[ -z ${KKTD_KEYS:-} ]] || mount --bind "$KKTD_KEYS" "$tree/keys"
         # Names and trust of this machine: pip inside asks the index the machine asks.
         for one in /etc/resolv.conf /etc/hosts /etc/ssl/certs /etc/pip.conf /etc/xdg/pip; do
             [[ -e $one ]] || continue

@@ -232,6 +232,24 @@ class TracingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateSettings:
+    url: str = _setting(
+        "Where releases are published; empty to name it each time.",
+        "",
+        form=r"(https://[^\s]{1,240})?",
+        live=True,
+    )
+    ca_file: str = _setting("Its CA, if no public one.", "", form=FILE, live=True)
+    unsent_max: int = _setting(
+        "With more unsent receipts in an open shift no update is installed.",
+        20,
+        least=0,
+        most=10_000,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OrganisationSettings:
     inn: str = _setting("INN of the owner, 10 or 12 digits.", "", form=r"(\d{10}|\d{12})?")
     name: str = _setting("Name of the owner.", "", form=ANY_TEXT)
@@ -255,6 +273,7 @@ class Settings:
     alerts: AlertSettings = AlertSettings()
     backup: BackupSettings = BackupSettings()
     tracing: TracingSettings = TracingSettings()
+    update: UpdateSettings = UpdateSettings()
     organisation: OrganisationSettings = OrganisationSettings()
     printers: Mapping[str, PrinterSettings] = field(default_factory=dict)  # besides `printer`
 

@@ -46,6 +46,7 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.provision": (3, "work"),
     "kktd.reload": (3, "work"),
     "kktd.upkeep": (3, "work"),
+    "kktd.update": (3, "work"),
     "kktd.worker": (3, "work"),
     "kktd.api": (4, "outside"),
     "kktd.cli": (4, "outside"),
@@ -62,7 +63,7 @@ PARENTS = {"kktd", "kktd.ofd", "kktd.odoo"}  # packages whose own modules are na
 # What comes from outside the standard library, and who may use it.
 LIBRARIES = {
     "apsw": ("kktd.store",),
-    "cryptography": ("kktd.api",),
+    "cryptography": ("kktd.api", "kktd.update.release", "kktd.update.install"),
     "fastapi": ("kktd.api",),
     "h11": ("kktd.api",),
     "opentelemetry": ("kktd.trace_export",),
@@ -72,7 +73,7 @@ LIBRARIES = {
     "pydantic_core": ("kktd.api",),
     "pyinotify": ("kktd.reload",),
     "redis": ("kktd.ofd.redis_lock",),
-    "requests": ("kktd.ofd", "kktd.odoo", "kktd.cli", "kktd.trace_export"),
+    "requests": ("kktd.ofd", "kktd.odoo", "kktd.cli", "kktd.trace_export", "kktd.update.source"),
     "sdnotify": ("kktd.daemon",),
     "serial": ("kktd.wire", "kktd.cli"),
     "starlette": ("kktd.api",),
