@@ -30,7 +30,7 @@ stage_sandbox() {
 # One line that changes when an input does: the files by content and mode, time and options.
 stamp_of() {
     {
-        cat "$KKTD_KEYS"/public/* "$KKTD_KEYS/db.pem"
+        cat "$KKTD_KEYS"/public/* "$KKTD_KEYS"/enrol/*
         git ls-files --cached --others --exclude-standard -z -- "${inputs[@]}" |
             xargs --null stat --printf '%a %n\0' 2>/dev/null | sort --zero-terminated --unique
         git ls-files --cached --others --exclude-standard -z -- "${inputs[@]}" |
@@ -64,6 +64,8 @@ build_image() {
     "$here/tools.sh" run bash -c 'cd image && exec mkosi "$@"' mkosi \
         --force --image-version="$version" --output-directory="../$build/$folder" \
         --source-date-epoch="$(epoch)" --extra-tree=/keys/public:/usr/lib/kktd-update \
+        --secure-boot=yes --secure-boot-key=/keys/db.key --secure-boot-certificate=/keys/db.pem \
+        --secure-boot-auto-enroll=no --extra-tree=/keys/enrol:/efi/loader/keys/auto \
         "$@" build
     "$here/tools.sh" run python3 image/release.py --version "$version" \
         --image "$build/$folder" --site "$build/site" --into "$build" --epoch "$(epoch)"
