@@ -46,6 +46,7 @@ from kktd.receipts.waiters import Waiters
 from kktd.reload import Reloader
 from kktd.store import journal, receipts
 from kktd.store.leases import Boot, this_boot
+from kktd.update.box import Box, seen_by
 from kktd.worker import Worker
 
 if TYPE_CHECKING:
@@ -285,6 +286,7 @@ class Assembly:
             probe_ofd=lambda: wiring.probe_ofd(self.settings, self._clock, self.lanes),
             mismatched=bool(self.recovered.mismatched),
             tracing=self.tracing,
+            updates=lambda: seen_by(Box(), self._clock.wall_s()),
         )
 
     def _ask_backup(self) -> None:

@@ -18,6 +18,7 @@ from kktd.api.selling import selling
 from kktd.api.snapshot import LaneSeen, Snapshot, take
 from kktd.api.till import Till
 from kktd.api.times import iso
+from kktd.api.updates import updates_json
 from kktd.model.states import CircuitState, NetworkMode
 from kktd.receipts.health import LaneHealth
 
@@ -44,7 +45,10 @@ async def show(call: Call) -> Response:
         "tills": {pos_id: _till(seen, pos_id, lane) for pos_id, lane in seen.tills.items()},
         "message": error_sentence(remedy, hint, details, language) if remedy else None,
         "maintenance": maintenance_json(seen.reading.maintenance),
-        "components": _components(seen, late, language) | _odoo(call.till) | _backup(call.till),
+        "components": _components(seen, late, language)
+        | _odoo(call.till)
+        | _backup(call.till)
+        | _update(call.till, language),
         "version": call.till.version,
     }
     headers = {"Retry-After": "10"} if seen.obstacle else {}
@@ -166,6 +170,12 @@ def _days_left(seen: Snapshot) -> int | None:
 
 def _whole(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds)
+
+
+def _update(till: Till, language: Language) -> dict[str, Any]:
+    """Nothing where the till is not made from an image."""
+    state = till.updates()
+    return {} if state is None else {"update": updates_json(state, language)}
 
 
 def _till(seen: Snapshot, pos_id: str, lane: LaneSeen) -> dict[str, Any]:

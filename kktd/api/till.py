@@ -21,6 +21,7 @@ from kktd.receipts.lanes import Lanes
 from kktd.store.salvages import Salvage
 from kktd.store.store import Store
 from kktd.trace import Tracing
+from kktd.update.state import UpdateState
 from kktd.upkeep.backup import BackupSeen
 from kktd.upkeep.disk import Disk
 
@@ -139,6 +140,7 @@ class Till:
     refresh_catalogue: Callable[[], None] = field(default=lambda: None)
     disk: Callable[[], Disk] = field(default=Disk)
     backup: BackupControl = BackupControl()
+    updates: Callable[[], UpdateState | None] = field(default=lambda: None)  # None: no image
     salvage: SalvageControl = SalvageControl()
     power: PowerControl = field(default_factory=NoUps)
     bar: Callable[[], NotNow | None] = field(default=lambda: None)  # of the whole box (Desk)

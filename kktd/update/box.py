@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kktd.update.state import sync_folder
+from kktd.update.state import STATE, UpdateState, load, sync_folder
 
 IMAGE: Final = re.compile(r"kktd_(?P<version>[\w.~-]+?)(\+(?P<left>\d+)(-(?P<done>\d+))?)?\.efi")
 TRIES: Final = 3
@@ -95,3 +95,9 @@ def _os_release(root: Path) -> dict[str, str]:
         pairs = (line.partition("=") for line in lines if "=" in line)
         return {key: value.strip('"') for key, _, value in pairs}
     return {}
+
+
+def seen_by(box: Box, now_s: float) -> UpdateState | None:
+    """What stands in the state file, for the version that runs; None where this is no image."""
+    running = box.version()
+    return None if running is None else load(STATE).settle(running, box.boot_id(), now_s)

@@ -172,6 +172,26 @@ class PowerPart(TypedDict):
     message: Message | None
 
 
+class Installing(TypedDict):
+    version: str
+    percent: Percent
+
+
+class RejectedVersion(TypedDict):
+    version: str
+    reason: Annotated[str, Field(description="no_boot, not_ready, database, printer, dry_run, …")]
+    detail: str
+    at: Instant | None
+
+
+class UpdatePart(TypedDict):
+    status: Literal["healthy", "degraded"]
+    installing: Installing | None
+    pending: Annotated[str | None, Field(description="the version that a restart tries")]
+    rejected: RejectedVersion | None
+    message: Message | None
+
+
 class ClockPart(TypedDict):
     status: Literal["healthy", "degraded"]
     drift_seconds: Annotated[float | None, Field(description="before Odoo's; null: nobody tells")]
@@ -193,6 +213,7 @@ class Components(TypedDict):
     disk: DiskPart
     backup: NotRequired[BackupPart]
     power: PowerPart
+    update: NotRequired[UpdatePart]
     clock: ClockPart
     workers: WorkersPart
 
