@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build, run and test the till.  Usage: ./build.sh dev | till | image | rig | test | check | bench | lock
+# Build, run and test the till.  Usage: ./build.sh dev | till | image | keys | rig | test | check | bench | lock
 set -euo pipefail
 
 readonly python=.venv/bin/python
@@ -11,6 +11,7 @@ usage() {
     cat <<'TEXT'
 ./build.sh dev [--json] [--state DIR] [--pty] [--tills N]   a till with simulated printer and ОФД, until Ctrl-C
 ./build.sh image [--fresh | --long]             the till's image, in build/image
+./build.sh keys DIR                             makes the keys that sign images and updates, outside
 ./build.sh till [--json] [--state DIR]          that image as a virtual till in QEMU, until Ctrl-C
 ./build.sh rig shtrih --tcp HOST:PORT | --pty PATH [--state DIR]   the registrar alone
 ./build.sh rig ofd [--port PORT] [--state DIR]                     the ОФД alone
@@ -141,8 +142,23 @@ stage_image() {
     image/build.sh "$@" >&2
 }
 
+# Whoever has them can make an image every till believes: not in a repository, not on a build host.
+stage_keys() {
+    local folder
+    folder=$(realpath --canonicalize-missing "${1:?"./build.sh keys DIR"}")
+    [[ $EUID -eq 0 ]] || die "the keys are made in the tools tree, as root"
+    [[ $folder/ != "$PWD"/* ]] || die "$folder is inside the repository: keep keys elsewhere"
+    [[ -z $(git -C "$(dirname "$folder")" rev-parse --show-toplevel 2>/dev/null) ]] ||
+        die "$folder is inside a repository: keep keys elsewhere"
+    command -v mmdebstrap >/dev/null || apt_install mmdebstrap
+    mkdir --parents "$folder"
+    chmod 700 "$folder"
+    KKTD_KEYS=$folder image/tools.sh run image/keys.sh >&2
+    echo "keys: KKTD_KEYS=$folder ./build.sh image signs with them"
+}
+
 stage_till() {
-    stage_image
+    stage_image --
     exec "$python" tests/hil/till.py --image "$PWD/build/image/kktd.raw" "$@"
 }
 
@@ -162,7 +178,7 @@ stage_lock() {
 main() {
     local stage=${1:-}
     case $stage in
-        dev | till | image | rig | test | check | bench | lock) ;;
+        dev | till | image | keys | rig | test | check | bench | lock) ;;
         help | --help | -h) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac

@@ -97,6 +97,7 @@ main() {
             --version) version=${2:?}; folder=image-$version; shift 2 ;;
         esac
     done
+    [[ ${1:-} != -- ]] || shift
     "$here/tools.sh" make
     stage_keys
     stamp=$(stamp_of "$version" "$(epoch)" "$@")
