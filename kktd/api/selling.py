@@ -56,6 +56,12 @@ def limits_of(seen: Snapshot) -> Iterator[Limit]:
         yield from _printer(lane)
         yield from _fn(seen, lane)
     yield from _buffer(seen)
+    if seen.power.on_battery and seen.obstacle is None:
+        ru, en = (
+            sentence("on_battery", Language.RU) or "",
+            sentence("on_battery", Language.EN) or "",
+        )
+        yield Limit("power", None, None, ru, en)
     yield from _shifts(seen)
     unsent_s = seen.oldest_unsent_s or 0.0
     if unsent_s > UNSENT_WARN_S:
@@ -71,7 +77,7 @@ def limits_of(seen: Snapshot) -> Iterator[Limit]:
 def _urgency(limit: Limit) -> float:
     if limit.seconds_left is not None:
         return limit.seconds_left
-    return -1.0 if limit.name == "printer" else float("inf")
+    return {"printer": -2.0, "power": -1.0}.get(limit.name, float("inf"))
 
 
 def _printer(lane: LaneSeen) -> Iterator[Limit]:

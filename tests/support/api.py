@@ -28,12 +28,13 @@ from kktd.api.app import build_api
 from kktd.api.call import Listener
 from kktd.api.server import ApiServer, Bound
 from kktd.api.snapshot import as_gauges, take
-from kktd.api.till import SyncJob, SyncView, Till
+from kktd.api.till import NoUps, SyncJob, SyncView, Till
 from kktd.clock import Deadline, SystemClock
 from kktd.config import ApiSettings, BufferSettings, PrinterSettings, Settings, TillSettings
 from kktd.metrics import Metrics
 from kktd.model.states import NetworkMode
 from kktd.ofd.breaker import Breaker, BreakerRules, Circuit
+from kktd.power.power import PowerSeen
 from kktd.store import tokens
 from kktd.store.tokens import Role
 from tests.support.clock import VirtualClock
@@ -121,6 +122,8 @@ class ApiBench:
         self.reminds_of_capacity = False
         self.old_shifts: frozenset[str] = frozenset()
         self.server_clock = VirtualClock()
+        self.mode, self.mode_for_s = NetworkMode.ONLINE, 0.0
+        self.power = PowerSeen()
         self.till: TillBench | None = None
         self.start()
 
@@ -150,7 +153,9 @@ class ApiBench:
             lanes=bench.lanes,
             breaker=breaker.snapshot,
             sync=SyncView,
-            network=lambda: NetworkMode.ONLINE,
+            network=lambda: self.mode,
+            power=_Ups(self),
+            network_for_s=lambda: self.mode_for_s,
             delivery=self.delivery,
             metrics=self.metrics,
             version="0.1.0",
@@ -355,6 +360,17 @@ def item(**changes: Any) -> dict[str, Any]:
 
 def with_buffer(settings: Settings, capacity: int) -> Settings:
     return replace(settings, buffer=BufferSettings(capacity=capacity))
+
+
+class _Ups(NoUps):
+    """Its words are those the test says."""
+
+    def __init__(self, bench: ApiBench) -> None:
+        self._bench = bench
+
+    @property
+    def seen(self) -> PowerSeen:  # type: ignore[override]  # there it never changes
+        return self._bench.power
 
 
 class _Nowhere:

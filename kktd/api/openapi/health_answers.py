@@ -47,7 +47,7 @@ class Health(TypedDict):
 
 
 class Limit(TypedDict):
-    name: Literal["printer", "shift", "buffer", "fn", "unsent"]
+    name: Literal["printer", "power", "shift", "buffer", "fn", "unsent"]
     seconds_left: Count | None
     receipts_left: Count | None
     message: Message

@@ -8,6 +8,8 @@ const RETRY_MS = 1500;
 const SILENCE_MS = 40000; // the stream has a heartbeat of 15 s
 const SETTLE_MS = 150; // several events at once are one look
 const RECEIPTS_MAX = 12;
+const STATES = { healthy: "ok", degraded: "warn", unhealthy: "bad" };
+const MODES = { online: "online", degraded: "degraded", offline: "offline" };
 const OPEN_STATES = ["accepted", "printing", "in_doubt", "held"];
 
 const page = {
@@ -20,7 +22,7 @@ const page = {
   link: "connecting", // live, locked, away
   failures: 0,
   streaming: false,
-  receipts: new Map(), // id -> {state, at}
+  receipts: new Map(), // id -> {state}, as the stream told
 };
 
 // ---- words ------------------------------------------------------------------------------------
@@ -42,6 +44,13 @@ function span(seconds) {
   if (hours < 48) return t("hours", { h: hours, m: String(minutes % 60).padStart(2, "0") });
   if (days < 10) return t("days", { d: days, h: hours % 24 });
   return t("days_long", { d: days });
+}
+
+/** What is reckoned promises no minutes. */
+function roughly(seconds) {
+  const hours = Math.floor(seconds / 3600);
+  if (hours < 2) return span(seconds);
+  return hours < 72 ? t("hours_long", { h: hours }) : t("days_long", { d: Math.floor(hours / 24) });
 }
 
 function receiptsOf(count) {
@@ -103,7 +112,7 @@ function answer() {
 function limitedText(limit) {
   const { seconds_left: seconds, receipts_left: receipts, name } = limit;
   if (name === "fn" && seconds === null) return t("limited_plain");
-  if (seconds !== null) return t("limited", { left: span(seconds) });
+  if (seconds !== null) return t("limited", { left: roughly(seconds) });
   return receipts === null ? t("limited_plain") : t("limited", { left: receiptsOf(receipts) });
 }
 
@@ -121,7 +130,7 @@ function tiles(health, buffer) {
     found.push(shiftTile(posId, till, printer, health.pos_ids.length > 1));
   }
   found.push(fnTile(parts.fn), unsentTile(parts.fn));
-  if (parts.power) found.push(powerTile(parts.power));
+  found.push(powerTile(parts.power));
   if (parts.odoo_connection) found.push(odooTile(parts.odoo_connection));
   found.push(diskTile(parts.disk), systemTile(health));
   return found;
@@ -148,10 +157,8 @@ function linkTile(parts, buffer) {
   const mode = buffer.network_status;
   const state = mode === "offline" || ofd.stopped_reason ? "bad"
     : mode === "degraded" || breaker.state !== "CLOSED" || ofd.throttled ? "warn" : "ok";
-  const words = { online: t("online"), degraded: t("degraded"),
-    offline: t("offline", { time: span(buffer.network_for_seconds) }) };
   const last = buffer.last_sync;
-  return tile("link", t("link"), state, words[mode], [
+  return tile("link", t("link"), state, t(MODES[mode]), [
     t(`breaker_${breaker.state}`),
     breaker.next_attempt_time && t("breaker_next", { clock: clockOf(breaker.next_attempt_time) }),
     ofd.throttled && t("throttled"),
@@ -164,8 +171,7 @@ function printerTile(name, printer, several) {
   const ready = printer.status === "healthy";
   const title = several ? `${t("printer")} ${name}` : t("printer");
   return tile(`printer-${name}`, title, ready ? "ok" : "bad", t(ready ? "printer_ready" : "printer_not"), [
-    printer.message,
-    printer.paper && t(`paper_${printer.paper}`),
+    printer.message || (printer.paper && t(`paper_${printer.paper}`)),
     printer.device_code !== null && t("device_code", { code: printer.device_code }),
     printer.model,
     printer.serial && t("serial", { serial: printer.serial }),
@@ -182,9 +188,10 @@ function shiftTile(posId, till, printer, several) {
   }
   if (age === null) {
     const open = printer.shift === "open";
-    return tile(`shift-${posId}`, title, "idle", t(open ? "shift_open_unknown" : "shift_closed"), [number]);
+    return tile(`shift-${posId}`, title, "idle", t(open ? "shift_open" : "shift_closed"), [number]);
   }
-  return tile(`shift-${posId}`, title, left < 3600 ? "warn" : "ok", t("shift_open", { time: span(age) }), [
+  return tile(`shift-${posId}`, title, left < 3600 ? "warn" : "ok", t("shift_open"), [
+    t("shift_age", { time: span(age) }),
     number,
     left < 4 * 3600 && t("shift_until", { time: span(left) }),
   ]);
@@ -197,7 +204,7 @@ function fnTile(fn) {
   const state = least(3, days) || least(100, documents) ? "bad" : least(30, days) ? "warn" : "ok";
   return tile("fn", t("fn"), state, days === null ? t("fn") : t("fn_days", { days }), [
     fn.expires && t("fn_until", { date: dateOf(fn.expires) }),
-    documents !== null && t("fn_documents", { count: documents }),
+    documents !== null && t("fn_documents", { count: documents.toLocaleString(page.language) }),
     fn.serial && t("fn_serial", { serial: fn.serial }),
   ]);
 }
@@ -208,18 +215,12 @@ function unsentTile(fn) {
   if (seconds === null) return tile("unsent", t("unsent"), "ok", t("unsent_none"), [waiting]);
   const hours = seconds / 3600;
   const state = hours > 20 * 24 ? "bad" : hours > 4 ? "warn" : "ok";
-  return tile("unsent", t("unsent"), state, t("unsent_age", { time: span(seconds) }), [t("unsent_clock"), waiting],
+  return tile("unsent", t("unsent"), state, span(seconds), [t("unsent_clock"), waiting],
     { value: Math.min(30, hours / 24), max: 30 });
 }
 
 function powerTile(power) {
-  const battery = power.on_battery === true;
-  return tile("power", t("power"), battery ? "warn" : power.status === "unhealthy" ? "bad" : "ok",
-    t(battery ? "power_battery" : "power_mains"), [
-      Number.isFinite(power.charge_percent) && t("power_charge", { percent: power.charge_percent }),
-      Number.isFinite(power.runtime_seconds) && t("power_runtime", { time: span(power.runtime_seconds) }),
-      power.message || power.problem,
-    ]);
+  return tile("power", t("power"), STATES[power.status], t(`power_${power.state}`), [power.message]);
 }
 
 function odooTile(odoo) {
@@ -290,21 +291,21 @@ function showAlerts(alerts) {
   }));
 }
 
-/** What the till lists, then what the stream told; a state the till lists no more is over. */
-function receiptRows() {
-  const listed = page.buffer ? page.buffer.unfinished : [];
+/** What the till lists as not in the FN, and what the stream told of the others. */
+function showReceipts() {
+  const listed = page.buffer.unfinished;
   const ids = new Set(listed.map((one) => one.receipt_id));
   const told = [...page.receipts].reverse()
-    .filter(([id, one]) => !ids.has(id) && !(OPEN_STATES.includes(one.state) && one.at < page.seenAt))
+    .filter(([id, one]) => !ids.has(id) && !OPEN_STATES.includes(one.state))
     .map(([id, one]) => ({ receipt_id: id, state: one.state }));
-  return [...listed, ...told].slice(0, Math.max(RECEIPTS_MAX, listed.length));
+  showRows($("open"), $("open-part"), listed);
+  showRows($("receipts"), $("receipts-part"), told.slice(0, RECEIPTS_MAX));
 }
 
-function showReceipts() {
-  const rows = receiptRows();
-  $("receipts-part").hidden = rows.length === 0;
-  refill($("receipts"), [rows, page.role, page.language], () => rows.map(({ receipt_id: id, state }) => {
-    const row = made("li", "", OPEN_STATES.includes(state) ? { "data-open": "" } : {});
+function showRows(list, part, rows) {
+  part.hidden = rows.length === 0;
+  refill(list, [rows, page.role, page.language], () => rows.map(({ receipt_id: id, state }) => {
+    const row = made("li");
     row.append(made("code", id.slice(0, 8)), made("span", t(`receipt_${state}`)));
     row.append(...receiptButtons(id, state));
     return row;
@@ -450,7 +451,7 @@ function take(message) {
   if (name === "receipt") {
     const { receipt_id: id, state } = JSON.parse(lines.find((line) => line.startsWith("data: ")).slice(6));
     page.receipts.delete(id);
-    page.receipts.set(id, { state, at: performance.now() });
+    page.receipts.set(id, { state });
     for (const old of page.receipts.keys()) {
       if (page.receipts.size <= 2 * RECEIPTS_MAX) break;
       page.receipts.delete(old);

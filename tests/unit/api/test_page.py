@@ -15,6 +15,7 @@ import pytest
 from kktd.api.messages import CODES, Language, error_sentence, sentence
 from kktd.api.page import PARTS
 from kktd.model.states import CircuitState, Delivery, FiscalState, NetworkMode
+from kktd.power.table import PowerState
 from kktd.printers.base import Paper
 from kktd.printers.remedies import REMEDIES
 from kktd.store.tokens import Role
@@ -212,6 +213,7 @@ def test_every_state_of_the_till_has_its_words() -> None:
     wanted += [f"breaker_{one}" for one in CircuitState]
     wanted += [f"paper_{one}" for one in Paper]
     wanted += [str(one) for one in NetworkMode]
+    wanted += [f"power_{one}" for one in PowerState]
     wanted += [f"role_{one}" for one in (Role.CASHIER, Role.SUPERVISOR, Role.ENGINEER)]
     for language in LANGUAGES:
         assert not [one for one in wanted if one not in texts()[language]]
