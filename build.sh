@@ -16,6 +16,7 @@ usage() {
 ./build.sh rig shtrih --tcp HOST:PORT | --pty PATH [--state DIR]   the registrar alone
 ./build.sh rig ofd [--port PORT] [--state DIR]                     the ОФД alone
 ./build.sh rig odoo [--port PORT] [--state DIR]                    Odoo alone
+./build.sh rig ups --pty PATH                                      the UPS alone, for apcupsd
 ./build.sh check                                formats, types, shell, units, unit tests
 ./build.sh test [PYTEST OPTION...]              everything; with options, those tests only
 ./build.sh bench [OPTION...]                    measures, against the limit of the machine
@@ -71,6 +72,11 @@ install_redis() {
     command -v redis-server >/dev/null || apt_install redis-server
 }
 
+# Tests have it watch a simulated UPS.
+install_apcupsd() {
+    [[ -x /sbin/apcupsd ]] || apt_install apcupsd
+}
+
 # The stamp names lock and place: a changed lock installs, a moved checkout starts over.
 stage_venv() {
     local stamp=.venv/kktd.stamp wanted base site
@@ -98,7 +104,7 @@ check_units() {
     local copy=.state/units version
     rm --recursive --force "$copy"
     mkdir --parents "$copy"
-    cp systemd/* "$copy"
+    cp --recursive systemd/* "$copy"
     # The daemon is not installed here, and verify wants to see what a unit starts.
     sed --in-place 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$copy/kktd.service"
     version=$(systemd-analyze --version | awk 'NR == 1 { print int($2) }')
@@ -113,7 +119,8 @@ stage_static() {
     "$python" -m ruff format --check . &&
         "$python" -m ruff check . &&
         "$python" -m mypy --strict kktd tests benchmarks &&
-        .venv/bin/shellcheck build.sh .ci/run image/*.sh image/mkosi.finalize &&
+        .venv/bin/shellcheck build.sh .ci/run image/*.sh image/mkosi.finalize \
+            apcupsd/{config,event,doshutdown,killpower} &&
         echo "shellcheck: clean" &&
         check_units
 }
@@ -163,7 +170,7 @@ stage_till() {
 }
 
 stage_rig() {
-    [[ ${1:-} == shtrih || ${1:-} == ofd || ${1:-} == odoo ]] || { usage >&2; exit 2; }
+    [[ ${1:-} == shtrih || ${1:-} == ofd || ${1:-} == odoo || ${1:-} == ups ]] || { usage >&2; exit 2; }
     exec "$python" -m "rig.$1" "${@:2}"
 }
 
@@ -187,7 +194,7 @@ main() {
     case $stage in
         bench | check | test) install_compiler ;;
     esac
-    [[ $stage != test ]] || install_redis
+    [[ $stage != test ]] || { install_redis; install_apcupsd; }
     case $stage in
         dev) exec "$python" tests/hil/dev.py "${@:2}" ;;
         bench) exec "$python" -m benchmarks "${@:2}" ;;

@@ -33,7 +33,7 @@ TEXT: Final = """\
 The till is ready.  Ctrl-C stops it; {state} keeps it.
 
   API      {api}  (CA {ca_file})
-  rig      {rig}  (printer {printer}, ОФД {ofd}, Odoo {odoo})
+  rig      {rig}  (printer {printer}, ОФД {ofd}, Odoo {odoo}, UPS {ups})
   socket   {socket}
   logs     {state}/log
 {tokens}
@@ -77,6 +77,7 @@ class Bench:
         command += ["--ofd-port", str(ports["ofd"]), f"--ofd-token={state.ofd_token}"]
         command += ["--odoo-port", str(ports["odoo"]), f"--odoo-token={state.odoo_token}"]
         command += ["--control-port", str(ports["control"]), "--inn", INN]
+        command += ["--ups-pty", str(state.root / "ups.tty")]
         rig = self._start_rig("rig", command)
         further = [self._start_further(number) for number in state.further]
         printers = [one["printer"] for one in (rig, *further)]
@@ -94,6 +95,7 @@ class Bench:
             "printer": rig["printer"],
             "ofd": rig["ofd"],
             "odoo": rig["odoo"],
+            "ups": rig["ups"],
         }
         if further:
             found["further"] = {

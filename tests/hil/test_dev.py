@@ -181,7 +181,7 @@ def test_a_sale_over_https_is_one_document_in_the_fn_and_one_at_the_ofd(dev: Dev
 
 def test_the_line_for_scripts_has_what_a_script_needs(dev: Dev) -> None:
     assert set(dev.found) == {
-        *("api", "ca_file", "socket", "tokens", "rig", "printer", "ofd", "odoo"),
+        *("api", "ca_file", "socket", "tokens", "rig", "printer", "ofd", "odoo", "ups"),
     }
     assert set(dev.found["tokens"]) == {"cashier", "supervisor", "engineer", "admin"}
     assert ask_as_root(Path(dev.found["socket"]), "GET", "/v1/ready")[0] == 200

@@ -21,6 +21,7 @@ from rig.odoo import SimulatedOdoo
 from rig.ofd import SimulatedOfd
 from rig.printer import FN_NUMBER, SERIAL, SimulatedPrinter
 from rig.transport import PtyTransport, TcpTransport
+from rig.ups import SimulatedUps
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -33,6 +34,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--ofd-token", metavar="TOKEN", default="rig-ofd", help="it asks for")
     parser.add_argument("--odoo-port", metavar="PORT", type=int, default=0, help="0 picks one")
     parser.add_argument("--odoo-token", metavar="KEY", default="rig-odoo", help="it asks for")
+    parser.add_argument("--ups-pty", metavar="PATH", type=Path, help="a UPS, for apcupsd")
     parser.add_argument("--control-port", metavar="PORT", type=int, default=0, help="0 picks one")
     parser.add_argument("--timezone", default="Europe/Moscow", help="of the registrar's clock")
     parser.add_argument("--inn", default="9706048530", help="the registrar's owner")
@@ -91,9 +93,13 @@ def start(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> dict[st
     odoo = SimulatedOdoo(state, faults, arguments.odoo_token)
     odoo.start(arguments.odoo_port)
     stack.callback(odoo.close)
-    control = serve_control(arguments.control_port, printer, ofd, faults, clock, odoo)
+    ups: SimulatedUps | None = None
+    if arguments.ups_pty is not None:
+        ups = SimulatedUps()
+        stack.callback(PtyTransport(ups, arguments.ups_pty).close)
+    control = serve_control(arguments.control_port, printer, ofd, faults, clock, odoo, ups)
     stack.callback(control.close)
-    return {
+    found: dict[str, object] = {
         "ready": "rig",
         "printer": line,
         "fn": printer.fn_status()["fn"],
@@ -101,6 +107,9 @@ def start(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> dict[st
         "odoo": odoo.url,
         "control": control.url,
     }
+    if ups is not None:
+        found["ups"] = str(arguments.ups_pty.absolute())
+    return found
 
 
 if __name__ == "__main__":

@@ -54,6 +54,13 @@ class Odoo(Protocol):
     ) -> None: ...
 
 
+class Ups(Protocol):
+    """What it asks of a simulated UPS."""
+
+    def as_json(self) -> dict[str, Any]: ...
+    def turn(self, wanted: dict[str, Any]) -> None: ...
+
+
 class ControlServer:
     """Routes of the control port; either simulator may be missing."""
 
@@ -65,6 +72,7 @@ class ControlServer:
         faults: Faults,
         clock: BenchClock | None = None,
         odoo: Odoo | None = None,
+        ups: Ups | None = None,
     ) -> None:
         self._printer, self._faults, self._clock = printer, faults, clock
         self._routes: dict[tuple[str, str], Callable[[Request], Reply]] = {
@@ -84,6 +92,8 @@ class ControlServer:
             self._show("/ofd/stored", ofd.receipts)
         if odoo is not None:
             self._serve_odoo(odoo)
+        if ups is not None:
+            self._serve_ups(ups)
         self._server = LoopbackServer(self._respond, port)
         self.port, self.url = self._server.port, self._server.url
 
@@ -110,6 +120,14 @@ class ControlServer:
         self._routes["POST", "/odoo/receipts"] = know
         self._routes["POST", "/odoo/products"] = put
         self._routes["POST", "/odoo/clock"] = set_clock
+
+    def _serve_ups(self, ups: Ups) -> None:
+        def turn(request: Request) -> Reply:
+            ups.turn(_object(request.body))
+            return Reply(200, ups.as_json())
+
+        self._show("/ups", ups.as_json)
+        self._routes["POST", "/ups"] = turn
 
     def _show(self, path: str, look: Callable[[], Any]) -> None:
         self._routes["GET", path] = lambda _: Reply(200, look())
@@ -185,9 +203,10 @@ def serve_control(
     faults: Faults,
     clock: BenchClock | None = None,
     odoo: Odoo | None = None,
+    ups: Ups | None = None,
 ) -> ControlServer:
     """Listen on loopback; port 0 takes a free one."""
-    return ControlServer(port, printer, ofd, faults, clock, odoo)
+    return ControlServer(port, printer, ofd, faults, clock, odoo, ups)
 
 
 def _documents(printer: Printer) -> list[dict[str, Any]]:
