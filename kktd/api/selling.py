@@ -9,7 +9,7 @@ from typing import Any, Final
 from kktd.alerts.table import DAY_S, HOUR_S
 from kktd.api.messages import Language, sentence
 from kktd.api.snapshot import LaneSeen, Snapshot
-from kktd.model.states import CircuitState, NetworkMode
+from kktd.model.states import NetworkMode
 
 SHIFT_S: Final = 24 * HOUR_S  # the FN takes nothing into an older one ([FFD])
 SHIFT_WARN_S: Final = 23 * HOUR_S  # thresholds as in alerts/table.py
@@ -104,8 +104,8 @@ def _fn(seen: Snapshot, lane: LaneSeen) -> Iterator[Limit]:
 
 
 def _buffer(seen: Snapshot) -> Iterator[Limit]:
-    stuck = seen.network is NetworkMode.OFFLINE or seen.circuit.state is not CircuitState.CLOSED
-    if seen.obstacle is not None or not (stuck or seen.percent_full >= WARN_PERCENT):
+    stuck = seen.network is NetworkMode.OFFLINE or seen.percent_full >= WARN_PERCENT
+    if seen.obstacle is not None or not stuck:
         return
     left = max(0, seen.capacity - seen.reading.buffer.queued)
     yield Limit(

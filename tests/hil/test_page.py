@@ -263,7 +263,7 @@ def test_an_engineer_signs_in_and_acts_with_the_keyboard_alone(
     for _ in range(5):
         till.breaker.failed(Unavailable("ConnectionTimeout"))
     browser.open(f"https://localhost:{till.lan_port}/")
-    browser.wait_for("#verdict", "Да, но")
+    browser.wait_for("#tile-link", "OPEN")
     assert browser.text("#actions") == ""
     browser.run("document.querySelector('summary').focus()")
     browser.press("\ue007")

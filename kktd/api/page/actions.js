@@ -162,6 +162,7 @@ function signOut() {
   page.token = "";
   page.role = null;
   $("token").value = "";
+  listenAgain();
   showActions();
   lookIn(0);
 }
@@ -171,7 +172,7 @@ $("sign-in").addEventListener("submit", async (event) => {
   const problem = await signIn($("token").value.trim()).catch(() => t("away"));
   $("token").value = "";
   say($("result"), problem);
-  stream.abort(); // again, with the token
+  listenAgain(); // with the token
   if (page.health) showActions();
   lookIn(0);
 });

@@ -408,6 +408,12 @@ async function look() {
 // ---- the stream -------------------------------------------------------------------------------
 
 let stream = new AbortController();
+let wanted = false; // again at once: somebody signed in or out
+
+function listenAgain() {
+  wanted = true;
+  stream.abort();
+}
 
 /** With fetch, since EventSource sends no token. */
 async function listen() {
@@ -440,7 +446,9 @@ async function listen() {
     clearTimeout(silence);
     page.streaming = false;
     lookIn(SETTLE_MS);
-    await new Promise((resolve) => setTimeout(resolve, page.link === "live" ? POLL_MS : RETRY_MS));
+    const wait = wanted ? 0 : page.link === "live" ? POLL_MS : RETRY_MS;
+    wanted = false;
+    await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 
