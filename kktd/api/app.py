@@ -88,6 +88,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/printer/fn", Role.ENGINEER, device.fn),
     Route("GET", "/v1/printer/clock", Role.ENGINEER, device.clock),
     Route("POST", "/v1/printer/clock", Role.ENGINEER, device.set_clock),
+    Route("POST", "/v1/printer/cut", Role.ENGINEER, device.cut),
     Route("GET", "/v1/printer/documents/{fd}", Role.ENGINEER, device.document),
     Route("GET", "/v1/printer/registers/{kind}/{number}", Role.ENGINEER, device.register),
     Route("GET", "/v1/printer/tables/{table}", Role.ENGINEER, device.table),

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from kktd.api import query
 from kktd.api.body import parse_json, read_body
 from kktd.api.call import Call
-from kktd.api.idempotency import digest_of, key_of
+from kktd.api.idempotency import digest_of, key_of, once
 from kktd.api.printer_bodies import FieldBody
 from kktd.api.receipts import parse_optional
 from kktd.api.schemas import parse
@@ -121,6 +121,18 @@ async def set_clock(call: Call) -> Answer:
     offset = now.utcoffset()
     offset_s = int(offset.total_seconds()) if offset else 0
     return await _operate(call, body, OperationKind.SET_CLOCK, utc_offset_s=offset_s)
+
+
+async def cut(call: Call) -> Answer:
+    """POST /v1/printer/cut: the paper that hangs out; once more cuts air."""
+    body = await read_body(call.request)
+    parse_optional(body)
+
+    async def act() -> Answer:
+        await _ask(call, lambda printer, by: printer.cut_paper(by))
+        return Answer(200, {"printer": _lane(call).name})
+
+    return await once(call, body, act)
 
 
 async def _ask(call: Call, question: Question[T]) -> T:

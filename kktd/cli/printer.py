@@ -14,7 +14,7 @@ USE: Final = (
     "printer show | printer accept FN [--leave-unsent] | printer probe [--port URL]"
     f" | {printer_device.USE} (each with --printer NAME) | printer discover [--ask]"
 )
-OF_THE_DEVICE: Final = ("fn", "clock", "document", "register", "table")
+OF_THE_DEVICE: Final = ("fn", "cut", "clock", "document", "register", "table")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from kktd.cli.command import FINE, PROBLEM, Context, WrongUse, shown
 
 USE = (
-    "printer fn | printer clock [set] | printer document FD | "
+    "printer fn | printer cut | printer clock [set] | printer document FD | "
     "printer register money|operation N | printer table T [ROW FIELD [VALUE]]"
 )
 DRIFT_MAX_S = 300
@@ -19,6 +19,8 @@ def run(context: Context) -> int:
     match context.options.action, what:
         case "fn", []:
             return _show(context, "/v1/printer/fn")
+        case "cut", []:
+            return _change(context, "/v1/printer/cut", {})
         case "clock", []:
             return _clock(context)
         case "clock", ["set"]:

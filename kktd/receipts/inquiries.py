@@ -1,4 +1,4 @@
-"""Questions to the printer that change nothing: anybody asks, the lane alone speaks to it.
+"""Questions to the printer that count and register nothing: anybody asks, the lane alone speaks.
 
 They run between two jobs, one at a time, when nothing has to be done at once: no sale waits for a
 table that somebody leafs through.

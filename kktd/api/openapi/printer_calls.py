@@ -72,6 +72,10 @@ class ClockSet(Closed):
     clock: str
 
 
+class PaperCut(Closed):
+    printer: str
+
+
 class DocumentShown(Closed):
     fd: Count
     fp: str
@@ -166,6 +170,9 @@ PRINTER_CALLS: Final[Mapping[Handler, Said]] = {
             *_OPERATION,
         ),
         query=(_PRINTER,),
+    ),
+    device.cut: replace(
+        bodiless("Cut the paper.", {200: (PaperCut,)}, *_AT_THE_DEVICE), query=(_PRINTER,)
     ),
     device.document: Said(
         "A document of the FN.", {200: (DocumentShown,)}, _AT_THE_DEVICE, query=(_PRINTER,)

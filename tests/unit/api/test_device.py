@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,3 +173,38 @@ def test_kktctl_asks_and_sets(
     assert "nothing to do" in capsys.readouterr().out
     assert run("table", "2", "1") == 2
     assert run("register", "colour", "1") == 2
+
+
+def test_the_paper_is_cut_once_for_a_key_and_makes_no_document(own_bench: ApiBench) -> None:
+    bench, key = own_bench, str(uuid.uuid4())
+    bench.sell()
+    before = bench.till.printer.documents()
+    heard = bench.till.faults.add("printer", "slow", ms=1, command="cut")
+    assert _post(bench, "cut", {}, key).body == {"printer": "kkt"}
+    assert _post(bench, "cut", {}, key).status == 200
+    assert heard.bitten == 1
+    assert bench.till.printer.documents() == before
+    assert bench.lan("POST", "/v1/printer/cut", {}, token=bench.token(Role.CASHIER)).status == 403
+    bench.till.faults.add("printer", "unplug")
+    away = _post(bench, "cut", {})
+    assert (away.status, away.code) == (503, "PRINTER_UNAVAILABLE")
+
+
+def test_a_probe_while_the_daemon_runs_asks_through_it(
+    own_bench: ApiBench,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    sold = own_bench.sell().body["fiscal_doc"]
+    config = tmp_path / "kktd.toml"
+    config.write_text(f'[till]\nstate_dir = "{tmp_path}"\n[printer]\nurl = "tcp://127.0.0.1:9"\n')
+    # The bench holds the lock of that folder, as the daemon does.
+    command = ["printer", "probe", "--config", str(config), "--json"]
+    assert kktctl.main([*command, "--socket", str(own_bench.socket_path)]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert (seen["fn"], seen["last_fd"], seen["shift"]) == (sold["fn"], sold["fd"], "open")
+    assert kktctl.main([*command, "--socket", str(tmp_path / "none")]) == 3, (
+        "the port is left alone"
+    )

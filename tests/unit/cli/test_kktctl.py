@@ -161,7 +161,7 @@ def test_exit_codes_for_wrong_use_and_a_daemon_that_is_away(
         assert stopped.value.code == 2
 
 
-def test_probe_stays_away_while_the_daemon_runs(
+def test_a_probe_of_another_port_stays_away_while_the_daemon_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "kktd.toml"
@@ -169,7 +169,8 @@ def test_probe_stays_away_while_the_daemon_runs(
     lock = os.open(tmp_path / "kktd.db.lock", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert kktctl.main(["printer", "probe", "--config", str(config)]) == 1
+        other = ["--port", "tcp://127.0.0.1:9"]
+        assert kktctl.main(["printer", "probe", "--config", str(config), *other]) == 1
         assert "systemctl stop kktd" in _last(capsys.readouterr().out)
     finally:
         os.close(lock)

@@ -117,7 +117,7 @@ Case = tuple[str, dict[str, Any], type[DeliveryError], str]
 CASES: list[Case] = [
     ("refuse_connection", {}, Unavailable, "ConnectionRefused"),
     ("hang", {}, Unknown, "AnswerTimeout"),
-    ("latency", {"ms": 3_000}, Unknown, "AnswerTimeout"),
+    ("latency", {"ms": 60_000}, Unknown, "AnswerTimeout"),
     ("lose_answer", {}, Unknown, "ConnectionClosed"),
     ("half_answer", {}, Unknown, "AnswerIncomplete"),
     ("wrong_numbers", {}, WrongNumbers, "answered fn"),
@@ -156,8 +156,8 @@ def test_each_fault_ends_in_its_class_by_the_deadline(
     faults.add("ofd", fault, **settings)
     began_s = time.monotonic()
     with pytest.raises(kind) as raised:
-        line.send(a_receipt(), ms=700)
-    assert time.monotonic() - began_s < 2
+        line.send(a_receipt(), ms=2_000)
+    assert time.monotonic() - began_s < 30, "by the deadline, not when the other side lets go"
     assert type(raised.value) is kind
     assert raised.value.reason.startswith(reason)
     faults.clear()
