@@ -280,3 +280,10 @@ def test_decisions_have_a_number_each_and_none_is_missing() -> None:
     assert [page.name[:4] for page in pages] == [f"{n:03}-" for n in range(1, len(pages) + 1)]
     for page in pages:
         assert text_of(page).startswith(f"# {page.name[:3]} "), page.name
+
+
+def test_no_page_keeps_the_marks_of_a_merge() -> None:
+    pages = [ROOT / "CHANGELOG.md", ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    marks = ("<" * 7 + " ", ">" * 7 + " ")
+    kept = [(name_of(one), line) for one in pages for line in text_of(one).splitlines()]
+    assert [place for place in kept if place[1].startswith(marks)] == []
