@@ -176,16 +176,17 @@ def test_kktctl_asks_and_sets(
 
 
 def test_the_paper_is_cut_once_for_a_key_and_makes_no_document(own_bench: ApiBench) -> None:
-    bench, key = own_bench, str(uuid.uuid4())
+    bench, till, key = own_bench, own_bench.till, str(uuid.uuid4())
+    assert till is not None
     bench.sell()
-    before = bench.till.printer.documents()
-    heard = bench.till.faults.add("printer", "slow", ms=1, command="cut")
+    before = till.printer.documents()
+    heard = till.faults.add("printer", "slow", ms=1, command="cut")
     assert _post(bench, "cut", {}, key).body == {"printer": "kkt"}
     assert _post(bench, "cut", {}, key).status == 200
     assert heard.bitten == 1
-    assert bench.till.printer.documents() == before
+    assert till.printer.documents() == before
     assert bench.lan("POST", "/v1/printer/cut", {}, token=bench.token(Role.CASHIER)).status == 403
-    bench.till.faults.add("printer", "unplug")
+    till.faults.add("printer", "unplug")
     away = _post(bench, "cut", {})
     assert (away.status, away.code) == (503, "PRINTER_UNAVAILABLE")
 
