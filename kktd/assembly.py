@@ -16,10 +16,11 @@ from kktd.alerts.outbox import Channel
 from kktd.alerts.watch import AlertWatch
 from kktd.api.heartbeat import heartbeat_body
 from kktd.api.snapshot import as_facts, as_gauges, take
-from kktd.api.till import BackupControl, SalvageControl, SyncJob, SyncView, Till
+from kktd.api.till import BackupControl, SalvageControl, SyncView, Till
 from kktd.api.times import iso
 from kktd.clock import Clock
 from kktd.config import BufferSettings, PrinterSettings, Settings
+from kktd.delivering import Control
 from kktd.events import Event
 from kktd.halting import POWER, POWER_STEP_MAX_S, make_power
 from kktd.keeping import Keeping
@@ -30,11 +31,12 @@ from kktd.network.prober import Prober
 from kktd.odoo.client import Odoo
 from kktd.odoo.link import OdooLink
 from kktd.odoo.questions import Questions
-from kktd.ofd.breaker import Breaker, Circuit
+from kktd.ofd.breaker import Breaker
 from kktd.ofd.channel import OfdChannel
 from kktd.ofd.delivery import Delivery
 from kktd.ofd.pace import Pace
 from kktd.ofd.runs import estimate_s
+from kktd.power.table import UpsEvent
 from kktd.printers.base import FiscalPrinter
 from kktd.printers.registry import make_printer
 from kktd.receipts.desk import Desk
@@ -70,6 +72,7 @@ class Outside:
     ofd: Callable[[Settings, Clock], OfdChannel] = wiring.channel
     odoo: Callable[[Settings], Odoo] = wiring.odoo_client
     alerts: Callable[[Settings, Clock], Sequence[Channel]] = wiring.alert_channels
+    ups: Callable[[Settings, Clock], tuple[UpsEvent, ...]] = wiring.missed_by_power
     listeners: Callable[[Settings, Clock], tuple[Bound, ...]] = wiring.listeners
     boot: Callable[[], Boot] = this_boot
     chance: Callable[[], float] = random.SystemRandom().random
@@ -115,7 +118,14 @@ class Assembly:
         )
         waiters = Waiters()
         self.lanes = self._make_lanes(waiters)
-        self.power = make_power(clock, self.store, self.lanes, self.delivery, lambda: self.workers)
+        self.power = make_power(
+            clock,
+            self.store,
+            self.lanes,
+            self.delivery,
+            lambda: self.workers,
+            lambda: self._outside.ups(settings, clock),
+        )
         self.desk = self._make_desk(waiters)
         self._link = self._make_link()
         self._questions = self._make_questions()
@@ -263,7 +273,7 @@ class Assembly:
             sync=self._sync_view,
             network=self.mode,
             network_for_s=lambda: self._network.snapshot().for_s,
-            delivery=_Control(self.delivery, self._breaker),
+            delivery=Control(self.delivery, self._breaker),
             metrics=self._metrics,
             version=__version__,
             workers=self.on_time,
@@ -374,22 +384,3 @@ class Assembly:
         line = f"{printers}, buffer {queued}/{capacity}, ОФД {self.mode()}"
         refused = self.reloader.refused
         return f"{line}, settings refused: {refused}" if refused else line
-
-
-class _Control:
-    """What a person may do to the delivery (api.till.DeliveryControl)."""
-
-    def __init__(self, delivery: Delivery, breaker: Breaker) -> None:
-        self._delivery = delivery
-        self._breaker = breaker
-
-    def force(self, *, ignore_backoff: bool, user: str) -> SyncJob:
-        job = self._delivery.request_sync(user, force=ignore_backoff)
-        return SyncJob(job.job_id, job.estimated_duration_s)
-
-    def wake(self) -> None:
-        self._delivery.wake()
-
-    def reset_breaker(self, *, user: str) -> Circuit:
-        self._breaker.reset()
-        return self._breaker.snapshot()

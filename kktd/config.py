@@ -223,6 +223,15 @@ class BackupSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PowerSettings:
+    apcupsd: str = _setting(
+        "Where apcupsd is asked at a start what the till runs on; empty: it is not asked.",
+        "127.0.0.1:3551",
+        form=f"({ADDRESS})?",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class TracingSettings:
     otlp_url: str = _setting(
         "Address of an OTLP/HTTP collector, ending in /v1/traces; empty: no spans are made.",
@@ -272,6 +281,7 @@ class Settings:
     odoo: OdooSettings = OdooSettings()
     alerts: AlertSettings = AlertSettings()
     backup: BackupSettings = BackupSettings()
+    power: PowerSettings = PowerSettings()
     tracing: TracingSettings = TracingSettings()
     update: UpdateSettings = UpdateSettings()
     organisation: OrganisationSettings = OrganisationSettings()

@@ -11,6 +11,7 @@ from kktd.errors import StoreError
 from kktd.events import Event
 from kktd.ofd.delivery import Delivery
 from kktd.power.power import Power
+from kktd.power.table import UpsEvent
 from kktd.printing import is_lane
 from kktd.receipts.lanes import Lanes
 from kktd.store import journal
@@ -76,12 +77,13 @@ def make_power(
     lanes: Lanes,
     delivery: Delivery,
     workers: Callable[[], Mapping[str, Worker]],
+    missed: Callable[[], tuple[UpsEvent, ...]],
 ) -> Power:
-    """`workers` by name; its own among them is woken."""
+    """`workers` by name; its own among them is woken.  `missed` as in Power."""
 
     def keep(event: Event, facts: Mapping[str, object]) -> None:
         now_ms = int(clock.wall_s() * 1000)
         store.write(lambda db: journal.append(db, event, now_ms, facts=facts))
 
     house = House(store, lanes, delivery, workers)
-    return Power(clock, house, keep, lambda: workers()[POWER].wake())
+    return Power(clock, house, keep, lambda: workers()[POWER].wake(), missed)

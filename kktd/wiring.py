@@ -26,6 +26,8 @@ from kktd.ofd.delivery import DeliveryRules
 from kktd.ofd.device import DeviceChannel
 from kktd.ofd.lock import LeaseAlone, SharedLock
 from kktd.ofd.pace import PaceRules
+from kktd.power import nis
+from kktd.power.table import UpsEvent
 from kktd.printers.base import PrinterStatus
 from kktd.receipts.admission import DeskRules, PrinterRules
 from kktd.receipts.lane import FN_READ_S, LaneRules
@@ -139,6 +141,12 @@ def shared_lock(settings: Settings, clock: Clock) -> SharedLock:
         password=password,
         ca_file=ours.ca_file or None,
     )
+
+
+def missed_by_power(settings: Settings, clock: Clock) -> tuple[UpsEvent, ...]:
+    """What apcupsd told while no daemon listened."""
+    address = settings.power.apcupsd
+    return nis.find_events(address, clock) if address else ()
 
 
 def odoo_client(settings: Settings) -> Odoo:

@@ -2,7 +2,7 @@
 
 Events come from apcupsd's scripts in any thread and only move the table; the worker's step does
 what follows, in order, so that nothing is half done.  Nothing of it outlives the daemon: one that
-starts takes the mains for granted until it hears otherwise.
+starts asks apcupsd, and takes the mains for granted until it hears otherwise.
 """
 
 from __future__ import annotations
@@ -71,12 +71,17 @@ class Power:
         house: House,
         keep: Callable[[Event, Mapping[str, object]], None],
         wake: Callable[[], None],
+        missed: Callable[[], tuple[UpsEvent, ...]],
     ) -> None:
-        """`keep` writes an event into the journal; raises StoreError."""
+        """`keep` writes an event into the journal; raises StoreError.
+
+        `missed`: what apcupsd said before this daemon listened; asked once.
+        """
         self._clock = clock
         self._house = house
         self._keep = keep
         self._wake = wake
+        self._missed: Callable[[], tuple[UpsEvent, ...]] | None = missed
         self._changed = threading.Condition()
         self._said: deque[tuple[UpsEvent | Step, PowerSeen, PowerSeen]] = deque()
         self._lows = 0  # times the door was shut
@@ -108,6 +113,10 @@ class Power:
 
     def step(self, now_s: float) -> float:
         """Do what follows from what was said; when to look again (monotonic s)."""
+        if self._missed is not None:
+            for event in self._missed():
+                self._move(event)
+            self._missed = None
         lows, seen = self._lows, self.seen
         # Whatever was taken before the door shut is committed when this is.
         self._tell()

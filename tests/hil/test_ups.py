@@ -83,6 +83,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     folder = tmp_path / "apcupsd"
     folder.mkdir()
     apcupsd = Apcupsd(folder, str(tmp_path / "ups.tty"), daemon.socket)
+    with daemon.config.open("a", encoding="utf-8") as settings:
+        settings.write(f'[power]\napcupsd = "127.0.0.1:{apcupsd.port}"\n')
     daemon.start()
     apcupsd.start()
     yield Bench(daemon, rig, apcupsd)
@@ -99,6 +101,9 @@ def test_mains_fail_and_come_back_while_the_till_sells(bench: Bench) -> None:
     assert (bench.state, bench.metric("kkt_power_on_battery")) == ("on_battery", 1)
     assert bench.health()["status"] == "degraded"
     assert bench.daemon.sell().status_code == 200
+    assert bench.daemon.stop() == 0
+    bench.daemon.start()  # it asks apcupsd
+    bench.daemon.wait_until(lambda: bench.state == "on_battery")
     bench.ups(mains=True)
     bench.apcupsd.wait("mainsback ended 0")
     assert (bench.state, bench.metric("kkt_power_on_battery")) == ("mains", 0)

@@ -223,6 +223,16 @@ def test_a_till_that_nobody_turns_off_starts_anew(till: Till) -> None:
     assert till.shop.parts.power.stuck
 
 
+def test_a_daemon_that_starts_on_battery_knows_it(till: Till) -> None:
+    till.shop.ups_says = (UpsEvent.ONBATTERY,)
+    till.shop.restart()
+    till.shop.run(1)
+    assert till.shop.parts.power.seen.on_battery
+    till.says(UpsEvent.OFFBATTERY)
+    till.shop.run(200)
+    assert till.state is PowerState.MAINS
+
+
 def test_what_happened_is_logged_and_kept(till: Till) -> None:
     for event in (UpsEvent.COMMFAILURE, UpsEvent.COMMOK, UpsEvent.STARTSELFTEST):
         till.says(event)

@@ -32,6 +32,7 @@ from kktd.clock import Clock
 from kktd.config import PrinterSettings
 from kktd.metrics import Metrics
 from kktd.model.receipt import Receipt
+from kktd.power.table import UpsEvent
 from kktd.printers.shtrih.driver import ShtrihPrinter
 from kktd.printing import is_lane
 from kktd.receipts.answers import Answer, Ticket
@@ -105,6 +106,7 @@ class Shop:
         self.printer, self.faults = self.registrars[0], self.boards[0]
         self.ofd = VirtualOfd(self.clock)
         self.odoo = VirtualOdoo(self.clock)
+        self.ups_says: tuple[UpsEvent, ...] = ()  # apcupsd, when the daemon starts
         self._random = random.Random(seed)
         self._boots = 0
         self._folder = folder
@@ -148,6 +150,7 @@ class Shop:
                 ofd=lambda *_: self.ofd,
                 odoo=lambda _: self.odoo,
                 listeners=lambda *_: (),
+                ups=lambda *_: self.ups_says,
                 boot=lambda: boot,
                 chance=self._random.random,
             ),

@@ -53,6 +53,7 @@ LAYERS: dict[str, tuple[int, str]] = {
     "kktd.daemon": (5, "daemon"),
     "kktd.wiring": (5, "daemon"),
     "kktd.assembly": (5, "daemon"),
+    "kktd.delivering": (5, "daemon"),
     "kktd.halting": (5, "daemon"),
     "kktd.keeping": (5, "daemon"),
     "kktd.printing": (5, "daemon"),
