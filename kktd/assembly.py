@@ -46,7 +46,7 @@ from kktd.receipts.reminder import CapacityReminder
 from kktd.receipts.shift_reminder import ShiftReminder
 from kktd.receipts.waiters import Waiters
 from kktd.reload import Reloader
-from kktd.store import journal, receipts
+from kktd.store import buffer, journal, receipts
 from kktd.store.leases import Boot, this_boot
 from kktd.update.box import Box, seen_by
 from kktd.worker import Worker
@@ -379,7 +379,7 @@ class Assembly:
         if self.power.seen.refuses:
             return "the battery ends: shutting down"
         printers = printing.status_line(self.lanes)
-        queued = self.store.read(receipts.count_queued)
+        queued = self.store.read(buffer.count_queued)
         capacity = self.settings.buffer.capacity
         line = f"{printers}, buffer {queued}/{capacity}, ОФД {self.mode()}"
         refused = self.reloader.refused

@@ -28,7 +28,7 @@ from kktd.halting import POWER, POWER_STEP_MAX_S
 from kktd.metrics import Metrics
 from kktd.printing import LANE_STEP_MAX_S, is_lane
 from kktd.settings_file import load, require_complete
-from kktd.store import receipts
+from kktd.store import buffer
 
 STOP_S: Final = 20.0  # for the receipt in hand
 DRAIN_S: Final = 1.0  # for requests that are on their way
@@ -130,7 +130,7 @@ class Daemon:
 
     def _is_printing(self) -> bool:
         try:
-            return self._parts.store.read(receipts.count_printing) > 0
+            return self._parts.store.read(buffer.count_printing) > 0
         except StoreUnavailable:
             return False
 

@@ -11,7 +11,7 @@ from kktd.api.receipts import parse_optional
 from kktd.errors import Invalid, NoOdoo, NotFound, UnsyncBuffers
 from kktd.model.product import Product
 from kktd.receipts.answers import Answer
-from kktd.store import odoo, receipts
+from kktd.store import buffer, odoo
 
 LIMIT: Final = 50
 MAX_QUESTION: Final = 128
@@ -54,7 +54,7 @@ async def refresh(call: Call) -> Answer:
     async def act() -> Answer:
         if call.till.odoo is None:
             raise NoOdoo("this till has no Odoo")
-        queued = await call.read(lambda: call.till.store.read(receipts.count_queued))
+        queued = await call.read(lambda: call.till.store.read(buffer.count_queued))
         if queued:
             raise UnsyncBuffers("receipts are on their way", queued=queued)
         call.till.refresh_catalogue()

@@ -16,7 +16,7 @@ from kktd.network.mode import Network
 from kktd.odoo.client import Odoo
 from kktd.odoo.story import tell
 from kktd.ofd.channel import DeliveryError, NotAccepted
-from kktd.store import odoo, receipts
+from kktd.store import buffer, odoo
 from kktd.store.connection import Db
 from kktd.store.odoo import Untold
 from kktd.store.store import Store
@@ -197,7 +197,7 @@ class OdooLink:
 
     def _import_catalogue(self) -> None:
         """Prices never change under receipts that are still on their way (contract 7)."""
-        if self._store.read(receipts.count_queued):
+        if self._store.read(buffer.count_queued):
             if not self._refused_import:
                 log.event(Event.CATALOGUE_REFUSED, code="UNSYNC_BUFFERS")
             self._refused_import = True

@@ -41,7 +41,7 @@ from kktd.receipts.answers import (
 from kktd.receipts.handover import Handover
 from kktd.receipts.refunds import Odoo, Verdict
 from kktd.receipts.waiters import Waiters
-from kktd.store import journal, keys, lanes, operations, receipts, traces
+from kktd.store import buffer, journal, keys, lanes, operations, receipts, traces
 from kktd.store.connection import Db
 from kktd.store.operations import Request
 from kktd.store.receipts import StoredReceipt
@@ -362,6 +362,6 @@ def _begin(db: Db, handover: Handover, receipt: Receipt, now_s: int) -> None:
 
 def queue_place(db: Db, stored: StoredReceipt, sync_at: SyncAt) -> QueuePlace | None:
     """Where it stands among those on their way to the ОФД; None when it is not among them."""
-    total = receipts.count_queued(db)
-    ahead = receipts.count_ahead(db, stored)
+    total = buffer.count_queued(db)
+    ahead = buffer.count_ahead(db, stored)
     return None if ahead is None else QueuePlace(ahead + 1, total, sync_at(ahead + 1))

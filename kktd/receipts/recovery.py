@@ -13,7 +13,7 @@ from kktd.clock import Clock
 from kktd.events import Event
 from kktd.model.money import rubles
 from kktd.model.receipt import PaymentMethod
-from kktd.store import devices, journal, lanes, leases, operations, receipts, sessions
+from kktd.store import buffer, devices, journal, lanes, leases, operations, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.store import Store
 
@@ -47,7 +47,7 @@ def recover(store: Store, clock: Clock, printer_of: Mapping[str, str]) -> Recove
         agrees = {pos_id: _restore_session(db, pos_id, now_s) for pos_id in printer_of}
         return Recovered(
             len(doubtful) + len(lost),
-            receipts.count_queued(db),
+            buffer.count_queued(db),
             tuple(pos_id for pos_id, found in agrees.items() if found is not None),
             tuple(pos_id for pos_id, found in agrees.items() if found is False),
         )

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kktd.model.receipt import PaymentMethod
-from kktd.store import dlq, journal, lanes, maintenance, receipts, sessions, unfinished
+from kktd.store import buffer, dlq, journal, lanes, maintenance, sessions, unfinished
+from kktd.store.buffer import BufferCount
 from kktd.store.connection import Db
 from kktd.store.lanes import LaneCount
 from kktd.store.maintenance import Maintenance
-from kktd.store.receipts import IN_BUFFER, BufferCount
+from kktd.store.receipts import IN_BUFFER
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Reading:
 def read(db: Db, pos_ids: Iterable[str], printers: Iterable[str]) -> Reading:
     """Takes a reader inside Store.read."""
     return Reading(
-        buffer=receipts.count_buffer(db),
+        buffer=buffer.count_buffer(db),
         lanes={printer: lanes.count(db, printer) for printer in printers},
         dlq=dlq.count(db),
         oldest_registered_at_s=_oldest_registered(db),

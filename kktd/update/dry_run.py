@@ -24,7 +24,7 @@ from kktd.model.receipt import (
     new_receipt_id,
 )
 from kktd.model.states import FiscalState
-from kktd.store import receipts
+from kktd.store import buffer, receipts
 from kktd.store.receipts import Intent
 from kktd.store.store import Store
 
@@ -51,7 +51,7 @@ def dry_run(folder: Path, clock: Clock) -> None:
     again = Store(folder / "trial.db")  # as after a power cut
     try:
         kept = again.read(lambda db: receipts.find(db, receipt.id))
-        waiting = again.read(receipts.count_queued)
+        waiting = again.read(buffer.count_queued)
     finally:
         again.close()
     if kept.state is not FiscalState.REGISTERED or kept.document != signed or waiting != 1:

@@ -15,7 +15,7 @@ from kktd.errors import KeyReused, NotFound, StaleState
 from kktd.events import Event
 from kktd.model.receipt import PaymentMethod, ReceiptType
 from kktd.model.states import Delivery, DeliveryStep, FiscalState, OperationState, Step
-from kktd.store import journal, keys, operations, receipts, sessions
+from kktd.store import buffer, journal, keys, operations, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.operations import OperationKind
 from kktd.store.receipts import IN_BUFFER
@@ -199,13 +199,13 @@ def test_attempts_that_do_not_count_are_not_counted(store: Store, numbers: Numbe
 
 def test_the_place_in_the_queue_counts_those_before(store: Store, numbers: Numbers) -> None:
     sold = [accept(store, numbers) for _ in range(3)]
-    places = [store.read(partial(receipts.count_ahead, stored=find(store, one.id))) for one in sold]
+    places = [store.read(partial(buffer.count_ahead, stored=find(store, one.id))) for one in sold]
     assert places == [0, 1, 2]
     register(store, numbers, sold[0])
     deliver(store, sold[0])
-    assert store.read(lambda db: receipts.count_ahead(db, receipts.find(db, sold[0].id))) is None
-    assert store.read(lambda db: receipts.count_ahead(db, receipts.find(db, sold[2].id))) == 1
-    assert store.read(receipts.count_queued) == 2
+    assert store.read(lambda db: buffer.count_ahead(db, receipts.find(db, sold[0].id))) is None
+    assert store.read(lambda db: buffer.count_ahead(db, receipts.find(db, sold[2].id))) == 1
+    assert store.read(buffer.count_queued) == 2
 
 
 def test_the_index_of_the_unfinished_agrees_with_the_rows(store: Store, numbers: Numbers) -> None:

@@ -32,7 +32,7 @@ from kktd.model.states import (
     FiscalState,
     Step,
 )
-from kktd.store import keys, receipts, sessions
+from kktd.store import buffer, keys, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.store import Store
 from tests.support.clock import VirtualClock
@@ -233,8 +233,8 @@ class StoreMachine(RuleBasedStateMachine):
             if one.state not in (FiscalState.REFUSED, FiscalState.CANCELLED)
             and one.delivery in (Delivery.PENDING, Delivery.SYNCING)
         ]
-        count = self.store.read(receipts.count_buffer)
-        assert count.queued == len(on_its_way) == self.store.read(receipts.count_queued)
+        count = self.store.read(buffer.count_buffer)
+        assert count.queued == len(on_its_way) == self.store.read(buffer.count_queued)
         first = min(on_its_way, key=lambda one: one.stamp, default=None)
         assert count.oldest_id == (first.receipt.id if first else None)
         waiting = (FiscalState.ACCEPTED, FiscalState.PRINTING, FiscalState.IN_DOUBT)

@@ -37,7 +37,7 @@ from kktd.printers.shtrih.driver import ShtrihPrinter
 from kktd.printing import is_lane
 from kktd.receipts.answers import Answer, Ticket
 from kktd.settings_file import parse
-from kktd.store import receipts
+from kktd.store import buffer, receipts
 from kktd.store.leases import Boot
 from kktd.store.operations import OperationKind, Request
 from kktd.store.receipts import StoredReceipt
@@ -264,7 +264,7 @@ class Shop:
 
     def queued(self) -> int:
         """In the buffer of 200."""
-        return self.parts.store.read(receipts.count_queued)
+        return self.parts.store.read(buffer.count_queued)
 
     def fn_receipts(self, printer: int = 0) -> list[dict[str, Any]]:
         """What the FN of one printer, counted from 0, holds."""

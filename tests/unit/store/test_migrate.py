@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from kktd.errors import StoreTooNew, StoreUnavailable
-from kktd.store import receipts
+from kktd.store import buffer, receipts
 from kktd.store.connection import open_writer
 from kktd.store.migrate import migrate, scripts
 from kktd.store.store import Store
@@ -57,7 +57,7 @@ def test_a_file_of_the_next_release_opens_and_keeps_its_version(tmp_path: Path) 
     store = Store(path)
     assert store.found_version == NEWEST + 1
     assert store.read(lambda db: db.pragma("user_version")) == NEWEST + 1
-    assert store.read(receipts.count_queued) == 0
+    assert store.read(buffer.count_queued) == 0
     store.close()
 
 
@@ -99,7 +99,7 @@ def test_a_saved_database_of_every_version_becomes_the_newest(tmp_path: Path, ve
     path = saved(version, tmp_path / "old.db")
     store = Store(path)
     assert store.found_version == version
-    assert store.read(receipts.count_queued) == 2
+    assert store.read(buffer.count_queued) == 2
     stored = store.read(lambda db: receipts.find(db, "11111111-1111-4111-8111-111111111111"))
     assert stored.receipt.total == 199_00
     assert stored.document is not None

@@ -12,7 +12,7 @@ import pytest
 from kktd.errors import NotFound
 from kktd.model.receipt import PaymentMethod, ReceiptType
 from kktd.model.states import Delivery, FiscalState, OperationState, Step
-from kktd.store import keys, maintenance, operations, receipts, sessions
+from kktd.store import buffer, keys, maintenance, operations, receipts, sessions
 from kktd.store.connection import Db
 from kktd.store.migrate import scripts
 from kktd.store.operations import OperationKind
@@ -129,9 +129,9 @@ def find_nothing(db: Db, search: Callable[[Db, str], object]) -> None:
 
 
 HOT: dict[str, Callable[[Db], object]] = {
-    "count_buffer": receipts.count_buffer,
-    "count_queued": receipts.count_queued,
-    "count_ahead": lambda db: receipts.count_ahead(db, a_stored_receipt(db)),
+    "count_buffer": buffer.count_buffer,
+    "count_queued": buffer.count_queued,
+    "count_ahead": lambda db: buffer.count_ahead(db, a_stored_receipt(db)),
     "find_at_printer": receipts.find_at_printer,
     "hold_waiting": receipts.hold_waiting,
     "find_known_documents": lambda db: receipts.find_known_documents(db, FN, HISTORY),

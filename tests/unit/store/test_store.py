@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from kktd.errors import AlreadyRunning, NotFound, StoreUnavailable
-from kktd.store import receipts
+from kktd.store import buffer, receipts
 from kktd.store.connection import Db
 from kktd.store.readers import IDLE_MAX
 from kktd.store.store import Store
@@ -59,7 +59,7 @@ def test_the_wal_and_its_index_stay_at_the_close_and_are_empty(tmp_path: Path) -
 
 def test_threads_that_read_and_end_leave_no_connection(store: Store) -> None:
     for _ in range(30):
-        thread = threading.Thread(target=store.read, args=(receipts.count_queued,))
+        thread = threading.Thread(target=store.read, args=(buffer.count_queued,))
         thread.start()
         thread.join()
     assert store.open_readers == 1
@@ -70,7 +70,7 @@ def test_many_readers_at_once_close_what_is_too_many(store: Store) -> None:
 
     def look(db: Db) -> int:
         together.wait()
-        return receipts.count_queued(db)
+        return buffer.count_queued(db)
 
     with ThreadPoolExecutor(IDLE_MAX + 4) as pool:
         assert list(pool.map(lambda _: store.read(look), range(IDLE_MAX + 4))) == [0] * (
@@ -81,12 +81,12 @@ def test_many_readers_at_once_close_what_is_too_many(store: Store) -> None:
 
 def test_a_query_sees_one_moment(store: Store, numbers: Numbers) -> None:
     def look(db: Db) -> list[int]:
-        before = receipts.count_queued(db)
+        before = buffer.count_queued(db)
         accept(store, numbers)
-        return [before, receipts.count_queued(db)]
+        return [before, buffer.count_queued(db)]
 
     assert store.read(look) == [0, 0]
-    assert store.read(receipts.count_queued) == 1
+    assert store.read(buffer.count_queued) == 1
 
 
 def test_an_error_of_a_query_is_the_callers_and_the_next_query_runs(store: Store) -> None:
@@ -94,7 +94,7 @@ def test_an_error_of_a_query_is_the_callers_and_the_next_query_runs(store: Store
         store.read(lambda db: receipts.find(db, "nobody"))
     with pytest.raises(apsw.SQLError):
         store.read(lambda db: db.execute("SELECT nonsense"))
-    assert store.read(receipts.count_queued) == 0
+    assert store.read(buffer.count_queued) == 0
     assert store.open_readers == 1
 
 
@@ -103,7 +103,7 @@ def test_a_reader_at_work_during_the_close_ends_in_peace(tmp_path: Path) -> None
 
     def look(db: Db) -> int:
         store.close()
-        return receipts.count_queued(db)
+        return buffer.count_queued(db)
 
     assert store.read(look) == 0
     assert store.open_readers == 0

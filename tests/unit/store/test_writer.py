@@ -13,7 +13,7 @@ import pytest
 
 from kktd.errors import NotFound, StoreUnavailable
 from kktd.events import Event
-from kktd.store import journal, receipts
+from kktd.store import buffer, journal
 from kktd.store.connection import Db
 from kktd.store.store import Store
 from tests.support.stores import Numbers, accept
@@ -190,7 +190,7 @@ def test_nothing_is_written_after_the_close(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         store.checkpoint()
     with pytest.raises(StoreUnavailable):
-        store.read(receipts.count_queued)
+        store.read(buffer.count_queued)
 
 
 def test_the_wal_is_copied_home_by_a_checkpoint_and_emptied_when_asked(
@@ -209,14 +209,14 @@ def test_a_reader_at_work_delays_no_checkpoint_and_loses_no_page(
     store: Store, numbers: Numbers
 ) -> None:
     def look(db: Db) -> tuple[int, int]:
-        before = receipts.count_queued(db)
+        before = buffer.count_queued(db)
         accept(store, numbers)
         store.checkpoint(truncate=True)
-        return before, receipts.count_queued(db)
+        return before, buffer.count_queued(db)
 
     accept(store, numbers)
     assert store.read(look) == (1, 1)
-    assert store.read(receipts.count_queued) == 2
+    assert store.read(buffer.count_queued) == 2
 
 
 def test_the_writer_empties_a_wal_nobody_looks_after(

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kktd.errors import StoreCorrupt
-from kktd.store import receipts
+from kktd.store import buffer
 from kktd.store.copying import check_copy
 from kktd.store.store import Store
 from kktd.upkeep.backup import AGAIN_S, Backup, BackupRules
@@ -84,7 +84,7 @@ def test_a_copy_is_of_one_moment_whoever_sells_meanwhile(bench: Bench, stick: Pa
     assert rows == before
     assert found.read(lambda db: db.execute("PRAGMA foreign_key_check").fetchall()) == []
     found.close()
-    assert bench.store.read(receipts.count_queued) == steps
+    assert bench.store.read(buffer.count_queued) == steps
 
 
 def test_a_missed_night_is_made_up_at_once_and_the_next_waits_for_its_hour(
