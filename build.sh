@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build, run and test the till.  Usage: ./build.sh dev | till | image | keys | rig | test | check | bench | lock
+# Build, run and test the till.  Usage: ./build.sh dev | till | image | keys | flash | rig | test | check | bench | lock
 set -euo pipefail
 
 readonly python=.venv/bin/python
@@ -12,6 +12,7 @@ usage() {
 ./build.sh dev [--json] [--state DIR] [--pty] [--tills N]   a till with simulated printer and ОФД, until Ctrl-C
 ./build.sh image [--fresh | --long]             the till's image, in build/image
 ./build.sh keys DIR                             makes the keys that sign images and updates, outside
+./build.sh flash /dev/X [--image FILE]          writes an image to a till's disk and reads it back
 ./build.sh till [--json] [--state DIR]          that image as a virtual till in QEMU, until Ctrl-C
 ./build.sh rig shtrih --tcp HOST:PORT | --pty PATH [--state DIR]   the registrar alone
 ./build.sh rig ofd [--port PORT] [--state DIR]                     the ОФД alone
@@ -164,6 +165,18 @@ stage_keys() {
     echo "keys: KKTD_KEYS=$folder ./build.sh image signs with them"
 }
 
+# The image of this version, or the one that --image names.
+stage_flash() {
+    local disk=${1:?"./build.sh flash /dev/X [--image FILE]"} image version
+    version=$(sed --quiet 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+    image=build/kktd_$version.img.zst
+    [[ ${2:-} != --image ]] || image=${3:?}
+    [[ $EUID -eq 0 ]] || die "a disk is written as root"
+    [[ -e $image ]] || die "no $image: ./build.sh image"
+    command -v zstd >/dev/null || apt_install zstd
+    exec "$python" image/flash.py "$disk" --image "$image"
+}
+
 stage_till() {
     stage_image --
     exec "$python" tests/hil/till.py --image "$PWD/build/image/kktd.raw" "$@"
@@ -185,7 +198,7 @@ stage_lock() {
 main() {
     local stage=${1:-}
     case $stage in
-        dev | till | image | keys | rig | test | check | bench | lock) ;;
+        dev | till | image | keys | flash | rig | test | check | bench | lock) ;;
         help | --help | -h) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac

@@ -74,7 +74,7 @@ def mapped_ranges(disk: BinaryIO) -> Iterator[tuple[int, int]]:
             used = _used(disk, start, end)
             if used > start:
                 yield start, used
-    yield (header[7] + 1) * SECTOR, size  # what follows the last usable sector: the second table
+    yield (header[8] + 1) * SECTOR, size  # what follows the last usable sector: the second table
 
 
 def _used(disk: BinaryIO, start: int, end: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -60,6 +61,11 @@ def _note(running: str, reason: str, detail: str) -> None:
     save(load().fail(Failure(running, reason, detail, SystemClock().wall_s())))
 
 
+def _deaths() -> int:
+    found = re.search(r"^NRestarts=(\d+)$", said_by(DAEMON)[1], re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
 def _daemon_result(reason: str) -> str:
     return said_by(DAEMON)[1].replace("\n", " ") if reason == "not_ready" else ""
 
@@ -76,4 +82,4 @@ def _trial(context: Context) -> Trial:
         settings = load_settings(context.config) if context.config.is_file() else None
     except BadConfig:
         settings = None  # the daemon says so; no version reads it
-    return Trial(ask, settings, SystemClock(), Box().fallback() is not None)
+    return Trial(ask, settings, SystemClock(), Box().fallback() is not None, _deaths)

@@ -21,6 +21,7 @@ from kktd.errors import KktdError
 from kktd.update.dry_run import dry_run
 
 READY_MS: Final = 150_000  # on a slow box with an old database
+DEATHS_MAX: Final = 5  # then nobody waits for the rest of the time
 PRINTER_MS: Final = 60_000
 LOOK_S: Final = 1.0
 CONNECT_S: Final = 3.0
@@ -45,6 +46,7 @@ class Trial:
     settings: Settings | None
     clock: Clock
     printer_counts: bool = True
+    deaths: Callable[[], int] = lambda: 0  # of the daemon since the boot
 
     def run(self) -> None:
         """Raises Failed."""
@@ -64,8 +66,10 @@ class Trial:
             raise Failed("dry_run", f"{type(error).__name__}: {error}") from error
 
     def check_ready(self) -> None:
-        said = self._wait(READY_MS, lambda: self._get("/v1/ready")[0] == 200)
-        if not said:
+        def over() -> bool:
+            return self._get("/v1/ready")[0] == 200 or self.deaths() >= DEATHS_MAX
+
+        if not self._wait(READY_MS, over) or self.deaths() >= DEATHS_MAX:
             raise Failed("not_ready")
 
     def check_database(self) -> None:

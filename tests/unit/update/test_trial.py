@@ -81,6 +81,11 @@ def test_a_daemon_that_never_gets_ready_fails() -> None:
     assert reason_of(a_trial(daemon)) == "not_ready"
 
 
+def test_a_daemon_that_dies_again_and_again_is_not_waited_for() -> None:
+    clock = VirtualClock()
+    assert reason_of(Trial(silent, Settings(), clock, deaths=lambda: 5)) == "not_ready"
+
+
 def test_a_failing_disk_and_a_salvaged_database_fail() -> None:
     assert reason_of(a_trial(Daemon(disk="unhealthy"))) == "database"
     daemon = Daemon()
