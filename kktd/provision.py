@@ -50,7 +50,8 @@ def take(source: Path, place: Place) -> Settings | None:
     secrets = _secrets_in(source)
     _check_secrets(settings, secrets, place)
     folder = place.folder / SECRETS
-    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o750)
     _give(folder, place.group)
     for name, secret in secrets.items():
         _store(folder / name, secret, place.group)
@@ -104,6 +105,7 @@ def _store(file: Path, content: bytes, group: str | None) -> None:
     draft = file.with_name(f".{file.name}.new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "wb") as output:
+        os.fchmod(output.fileno(), 0o640)  # whatever the umask: the daemon reads it by its group
         output.write(content)
         output.flush()
         os.fsync(output.fileno())

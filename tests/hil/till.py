@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -18,6 +19,7 @@ import requests
 import urllib3
 from children import Child, ChildDied
 from dev_state import INN, POS_ID, DevState, StateInUse
+from look import Look
 from virtual_till import HOST, REPOSITORY, VirtualTill
 
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -77,12 +79,14 @@ class Stopped(Exception):
 class Bench:
     """The rig's process and the virtual till of one state directory."""
 
-    def __init__(self, state: DevState, image: Path) -> None:
+    def __init__(self, state: DevState, image: Path, *, watched: bool = False) -> None:
+        """`watched` gives tests a root's eyes, `look`, by an add-on on the disk of this one box."""
         self._state = state
         self._rig: Child | None = None
         self.till = VirtualTill(state.root / "box", image, state.ports)
+        self.look = Look(self.till) if watched else None
 
-    def start(self) -> dict[str, Any]:
+    def start(self, extra: Sequence[str] = ()) -> dict[str, Any]:
         """Returns the line for scripts when the till answers; raises ChildDied, TimeoutError."""
         rig = self._start_rig()
         new = not self.till.disk.exists()
@@ -92,12 +96,12 @@ class Bench:
             secrets = {"ofd.token": self._state.ofd_token, "odoo.token": self._state.odoo_token}
             self.till.provision(SETTINGS.format(pos_id=POS_ID, inn=INN, **places), secrets)
         started_s = time.monotonic()
-        self.till.power_on()
-        self._wait(self._sells)
+        self.power_on(extra)
+        self.wait(self.sells)
         ready_s = time.monotonic() - started_s
         tokens = self._state.read_tokens()
         if not tokens:
-            self._wait(lambda: self._code() is not None)
+            self.wait(lambda: self._code() is not None)
             tokens = {"admin": self._pair(self._code() or "")}
             self._state.write_tokens(tokens)
         return {
@@ -112,6 +116,13 @@ class Bench:
             "state": str(self._state.root),
             "ready_s": round(ready_s, 1),
         }
+
+    def power_on(self, extra: Sequence[str] = ()) -> None:
+        if self.look is None:
+            self.till.power_on(extra)
+            return
+        self.look.install()
+        self.till.power_on([*self.look.machine(), *extra])
 
     def _start_rig(self) -> dict[str, Any]:
         state, ports = self._state, self._state.ports
@@ -140,10 +151,11 @@ class Bench:
                 found.append(said)
             return bool(found)
 
-        self._wait(announced)
+        self.wait(announced)
         return found[0]
 
-    def _sells(self) -> bool:
+    def sells(self) -> bool:
+        """The daemon answers, its printer is ready."""
         try:
             status, health = self.till.ask("/v1/health")
         except (OSError, ValueError):
@@ -167,7 +179,8 @@ class Bench:
         answer.raise_for_status()
         return str(answer.json()["token"])
 
-    def _wait(self, what: Any) -> None:
+    def wait(self, what: Callable[[], bool]) -> None:
+        """Until it is so; raises ChildDied, TimeoutError."""
         until_s = time.monotonic() + READY_S
         while not what():
             self.check()

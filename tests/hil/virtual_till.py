@@ -35,7 +35,7 @@ class VirtualTill:
     ) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._inside = INSIDE / self.folder.relative_to(REPOSITORY)
+        self.inside = INSIDE / self.folder.relative_to(REPOSITORY)
         self._image = image
         self.ports = ports
         self._accelerator = "kvm" if kvm else "tcg,thread=multi"
@@ -65,7 +65,7 @@ class VirtualTill:
         subprocess.run(["cp", "--sparse=always", self._image, draft], check=True)
         with draft.open("r+b") as output:
             output.truncate(DISK_BYTES)
-        _tools("cp", "/usr/share/OVMF/OVMF_VARS_4M.fd", str(self._inside / "firmware.fd"))
+        self.tools("cp", "/usr/share/OVMF/OVMF_VARS_4M.fd", str(self.inside / "firmware.fd"))
         (self.folder / "uuid").write_text(str(uuid.uuid4()), encoding="ascii")
         draft.replace(self.disk)
 
@@ -77,9 +77,13 @@ class VirtualTill:
         (folder / "kktd.toml").write_text(settings, encoding="utf-8")
         for name, secret in secrets.items():
             (folder / "secrets" / name).write_text(secret, encoding="utf-8")
-        drive = f"{self._inside / 'disk.raw'}@@{ESP_OFFSET}"
-        _tools("mcopy", "-Q", "-s", "-o", "-i", drive, str(self._inside / "kktd"), "::/")
+        self.put_on_esp(folder)
         shutil.rmtree(folder)
+
+    def put_on_esp(self, folder: Path) -> None:
+        """Copies a folder of `self.folder` onto the ESP, over what is there; the box is off."""
+        drive = f"{self.inside / 'disk.raw'}@@{ESP_OFFSET}"
+        self.tools("mcopy", "-Q", "-s", "-o", "-i", drive, str(self.inside / folder.name), "::/")
 
     def power_on(self, extra: Sequence[str] = ()) -> None:
         """Returns at once; raises ChildDied from `check` when QEMU ends by itself."""
@@ -115,7 +119,7 @@ class VirtualTill:
         return answer
 
     def _machine(self) -> list[str]:
-        inside, ports = self._inside, self.ports
+        inside, ports = self.inside, self.ports
         forward = ",".join(
             f"hostfwd=tcp:127.0.0.1:{ports[name]}-:{port}"
             for name, port in (("api", 443), ("metrics", 9090))
@@ -147,6 +151,6 @@ class VirtualTill:
         answer = requests.get(address, timeout=timeout_s, verify=False)  # noqa: S501 - its own CA
         return answer.status_code, answer.json()
 
-
-def _tools(*command: str) -> None:
-    subprocess.run([str(TOOLS), "run", *command], check=True)
+    def tools(self, *command: str) -> None:
+        """Runs a program of the tools tree, which sees this box's folder at `self.inside`."""
+        subprocess.run([str(TOOLS), "run", *command], check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def test_a_stick_is_taken_whole(stick: Path, place: Place) -> None:
     assert [one.stat().st_mode & 0o777 for one in (secret, place.folder / "kktd.toml")] == [
         0o640
     ] * 2
+
+
+def test_the_daemon_reads_it_whatever_the_umask(stick: Path, place: Place) -> None:
+    was = os.umask(0o077)
+    try:
+        take(stick, place)
+    finally:
+        os.umask(was)
+    assert (place.folder / "secrets").stat().st_mode & 0o777 == 0o750
+    assert (place.folder / "kktd.toml").stat().st_mode & 0o777 == 0o640
 
 
 def test_what_was_taken_is_wiped_from_the_stick(stick: Path, place: Place) -> None:

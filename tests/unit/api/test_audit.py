@@ -22,9 +22,7 @@ HARMLESS: Final = {"/v1/pos/refund", "/v1/ofd/probe"}
 # The UPS asks, and nobody else: its events are kept as its own (tests/unit/power).
 OF_MACHINES: Final = {"/v1/power/{event}"}
 CHANGING: Final = [
-    route
-    for route in ROUTES
-    if route.method != "GET" and route.path not in HARMLESS | OF_MACHINES
+    route for route in ROUTES if route.method != "GET" and route.path not in HARMLESS | OF_MACHINES
 ]
 
 
