@@ -74,7 +74,11 @@ class PrinterWatch:
         try:
             self._identity.check(status)
         finally:
-            self.health = replace(self.health, stranger=self._identity.stranger)
+            stranger = self._identity.stranger
+            self.health = replace(self.health, stranger=stranger)
+            if stranger is not None and stranger.fn != self._fn_read:
+                # The end was the old FN's: what is to do now is to accept the new one.
+                self.health = replace(self.health, fn_ended=None)
         if self._fn_read != status.fn:
             self._fn_read = status.fn
             self.health = replace(self.health, fn_ended=None, fn_life=None)

@@ -297,3 +297,20 @@ def test_a_kill_while_a_person_decides_leaves_all_or_nothing(
     if not after_commit:
         deeds[deed]()
         assert till.stored(receipt.id).state is not FiscalState.IN_DOUBT
+
+
+def test_a_new_fn_in_place_of_a_full_one_asks_to_be_accepted_and_not_replaced(
+    till: TillBench,
+) -> None:
+    till.sell(a_receipt())
+    till.faults.add("printer", "fn_full")
+    till.sell(a_receipt(), seconds=5)
+    till.run(10)
+    full = till.lane.health
+    assert full.fn_ended == "fn_full"
+    till.faults.clear("printer")
+    till.faults.add("printer", "swap_fn")
+    till.run(10)
+    swapped = till.lane.health
+    assert (swapped.fn_ended, swapped.remedy) == (None, "fn_changed")
+    assert _stranger(till) != till.lane.identity.known
