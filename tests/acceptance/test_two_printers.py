@@ -72,7 +72,8 @@ def test_trouble_at_one_printer_holds_nothing_at_the_other(shop: Shop, fault: st
     second += _sell(shop, TWO, 5)
     health = shop.get("/v1/health")
     assert health.status == 200, "a till that can sell is left"
-    assert health.body["tills"][TWO] == {"printer": "n2", "can_sell": True, "obstacle": None}
+    other = {"printer": "n2", "can_sell": True, "obstacle": None}
+    assert health.body["tills"][TWO].items() >= other.items()
     assert health.body["components"]["printers"]["n2"]["status"] == "healthy"
     assert shop.operate(OperationKind.Z_REPORT, TWO).status == 200
     second += _sell(shop, TWO)
