@@ -56,7 +56,7 @@ def take(source: Path, place: Place) -> Settings | None:
     for name, secret in secrets.items():
         _store(folder / name, secret, place.group)
     _store(place.folder / SETTINGS, text.encode(), place.group)  # last: now the till is provisioned
-    _wipe(source, secrets)
+    _wipe(source)
     return settings
 
 
@@ -119,19 +119,31 @@ def _give(path: Path, group: str | None) -> None:
         shutil.chown(path, group=group)
 
 
-def _wipe(source: Path, secrets: dict[str, bytes]) -> None:
-    """Secrets are written over before they go: a stick is lost more easily than a till."""
-    for name, secret in secrets.items():
-        file = source / SECRETS / name
+def _wipe(source: Path) -> None:
+    """Secrets are written over before they go: a stick is lost more easily than a till.
+
+    They leave their folder first: half wiped, they must not be taken again.
+    """
+    secrets, taken = source / SECRETS, source / f"{SECRETS}.taken"
+    _erase(taken)  # what an earlier boot did not finish
+    if secrets.is_dir():
+        secrets.rename(taken)
+        _sync_folder(source)
+        _erase(taken)
+    (source / SETTINGS).replace(source / f"{SETTINGS}.taken")
+    _sync_folder(source)
+
+
+def _erase(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    for file in folder.iterdir():
         with file.open("r+b") as output:
-            output.write(b"\0" * len(secret))
+            output.write(b"\0" * file.stat().st_size)
             output.flush()
             os.fsync(output.fileno())
         file.unlink()
-    if (source / SECRETS).is_dir():
-        (source / SECRETS).rmdir()
-    (source / SETTINGS).replace(source / f"{SETTINGS}.taken")
-    _sync_folder(source)
+    folder.rmdir()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,32 @@ def test_a_cut_after_any_file_is_made_good_by_the_next_boot(
                 assert provisioned == (allowed >= 2), "settings stand only with their secrets"
     assert load(place.folder / "kktd.toml").till.pos_ids == ("POS-001",)
     assert sorted(one.name for one in stick.iterdir()) == ["kktd.toml.taken"]
+
+
+def test_a_cut_while_the_stick_is_wiped_leaves_the_tills_secret_as_it_was(
+    tmp_path: Path, stick: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power goes after each flush in turn; the next boot finds the same stick."""
+    flush, secret = os.fsync, place.folder / "secrets" / "ofd.token"
+    for allowed in range(12):
+        flushed = 0
+
+        def cut(fd: int) -> None:
+            nonlocal flushed
+            flush(fd)
+            flushed += 1
+            if flushed > allowed:  # noqa: B023 - called within its round
+                raise KeyboardInterrupt
+
+        (stick / "secrets").mkdir(exist_ok=True)
+        (stick / "secrets" / "ofd.token").write_bytes(b"s3cret")
+        (stick / "kktd.toml").write_text(GOOD, encoding="utf-8")
+        with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+            patched.setattr(os, "fsync", cut)
+            take(stick, place)
+        take(stick, place)
+        assert secret.read_bytes() == b"s3cret", allowed
+        assert [one.name for one in stick.iterdir()] == ["kktd.toml.taken"], allowed
 
 
 def test_the_command_says_what_to_do(
